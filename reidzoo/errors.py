@@ -1,0 +1,20 @@
+"""The one exception that a user's mistake raises; commands print it as one line and exit with 2."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: the message names the option, the value and what to do."""
+
+
+def nearest(value: str, allowed: Iterable[str]) -> str:
+    """Say what is allowed and which of it looks most like `value`.
+
+    >>> nearest("hchl", ["hhcl", "instance"])
+    'allowed: hhcl, instance; did you mean hhcl?'
+    """
+    names = list(allowed)
+    close = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"allowed: {', '.join(names)}{hint}"

@@ -1,0 +1,63 @@
+"""What travels between the callback and a method: the features of an epoch, and their labels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FeatureBank:
+    """Features of every training image, in index order, the same on every rank.
+
+    Args:
+        features: name -> rows, fp32: "global" [N, D], optionally "parts" [N, S, D], ...
+        cameras: [N] int64, 0-based, -1 unknown.
+    """
+
+    features: Mapping[str, Tensor]
+    cameras: Tensor
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.features[name]
+
+    def __len__(self) -> int:
+        return len(self.cameras)
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """One set of pseudo-labels: the unit that is broadcast, check-pointed and logged.
+
+    Args:
+        labels: [N] int64 in 0..C-1, -1 outlier.
+        tables: named tensors per image or per cluster (weights, scores, proxies, thresholds).
+        version: how many refreshes came before this one.
+    """
+
+    labels: Tensor
+    tables: Mapping[str, Tensor] = field(default_factory=dict)
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
+            raise ValueError(
+                f"pseudo-labels must be int64 [N], got {self.labels.dtype} "
+                f"{tuple(self.labels.shape)}; use labels.long()"
+            )
+
+    @property
+    def num_clusters(self) -> int:
+        """Number of clusters, C."""
+        return int(self.labels.max()) + 1 if len(self.labels) else 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and ints only, as Lightning's safe loading demands."""
+        return {"labels": self.labels, "tables": dict(self.tables), "version": self.version}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> "PseudoLabels":
+        """Undo `state_dict`."""
+        return cls(state["labels"], dict(state["tables"]), int(state["version"]))
