@@ -1,0 +1,149 @@
+"""What every method shares: one step, one refresh, and the hooks in which methods differ."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from reidzoo import distributed
+from reidzoo.clustering import JaccardDBSCAN
+from reidzoo.clustering.contracts import Clusterer, LabelFilter
+from reidzoo.methods.optimization import Optimization
+from reidzoo.methods.state import FeatureBank, PseudoLabels
+from reidzoo.models import Embedder, EmbedderOptions
+
+Batch = dict[str, Tensor]
+
+
+class Method(pl.LightningModule):
+    """A way of learning an embedding without identity labels.
+
+    A step runs `forward_batch` -> `compute_loss` -> backward -> `update` -> optimiser; a refresh
+    runs `pseudo_label` on rank 0 and `refresh` everywhere. A method overrides the hooks in which
+    it differs and declares the rest as class attributes. It never moves tensors between devices
+    or ranks, never logs and never builds an optimiser.
+
+    Args:
+        network: backbone, pooling, neck.
+        clusterer: features -> pseudo-labels.
+        filters: label filters, applied in this order after the clusterer.
+        optimization: optimiser and learning-rate schedule.
+    """
+
+    paper: ClassVar[str] = ""  # authors, title, venue
+    year: ClassVar[int] = 0
+    fidelity: ClassVar[str] = ""  # "exact to the released code" | "reconstruction: from ..."
+    needs: ClassVar[frozenset[str]] = frozenset()  # subset of {"cameras"}; checked before training
+    views: ClassVar[int] = 1  # augmented views of an image in a batch
+    sampling: ClassVar[Literal["pk", "random", "pk+outliers"]] = "pk"
+    extract_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
+    label_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
+    remember: ClassVar[tuple[str, ...]] = ("global",)  # outputs that `update` receives
+
+    def __init__(
+        self,
+        *,
+        network: EmbedderOptions = EmbedderOptions(),  # noqa: B008  frozen, hence safe to share
+        clusterer: Clusterer = JaccardDBSCAN(),  # noqa: B008
+        filters: Sequence[LabelFilter] = (),
+        optimization: Optimization = Optimization(),  # noqa: B008
+    ) -> None:
+        super().__init__()
+        self.network_options = network
+        self.network = Embedder(network)
+        self.clusterer = clusterer
+        self.filters = tuple(filters)
+        self.optimization = optimization
+        self.labels: PseudoLabels | None = None
+        self.settings: dict[str, Any] = {}  # what the checkpoint says about itself, plain values
+        self._step: tuple[Batch, Batch] | None = None
+
+    # ------------------------------------------------------------------ hooks of a method
+
+    def embed(self, image: Tensor) -> Batch:
+        """Image [B, 3, H, W] -> {"global": unit rows [B, D]}: extraction, evaluation, export."""
+        return {"global": self.network(image)}
+
+    def forward_batch(self, batch: Batch) -> Batch:
+        """What a training step computes from a batch; two views, masks, a teacher go here."""
+        return self.embed(batch["image"])
+
+    def compute_loss(self, out: Batch, batch: Batch) -> Batch:
+        """Named loss terms (scalars, already weighted) from fp32 outputs; pure."""
+        raise NotImplementedError
+
+    def update(self, out: Batch, batch: Batch) -> None:
+        """Move the memories; rows of all ranks, fp32, no gradient, old memory used so far."""
+
+    def pseudo_label(
+        self, bank: FeatureBank, previous: PseudoLabels | None, epoch: int
+    ) -> PseudoLabels:
+        """Features -> labels, on rank 0 only; pure: state travels in `tables`."""
+        return PseudoLabels(self.cluster(bank["global"], bank.cameras))
+
+    def refresh(self, labels: PseudoLabels, bank: FeatureBank) -> None:
+        """Fill the memories from new labels, on every rank."""
+
+    # ------------------------------------------------------------------ what hooks may call
+
+    def cluster(self, features: Tensor, cameras: Tensor) -> Tensor:
+        """Labels [N] of the clusterer after all filters; features [N, D] unit rows."""
+        labels = self.clusterer(features, cameras)
+        for label_filter in self.filters:
+            labels = label_filter(labels, features, cameras)
+        return labels
+
+    @property
+    def num_features(self) -> int:
+        """Length D of the embedding."""
+        return self.network.num_features
+
+    # ------------------------------------------------------------------ the step, owned here
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Labels are looked up here, in the main process: workers could only hold stale ones."""
+        if self.labels is not None:
+            batch["label"] = self.labels.labels[batch["index"]]
+        out = self.forward_batch(batch)
+        with torch.autocast(self.device.type, enabled=False):
+            out = {name: value.float() for name, value in out.items()}
+            terms = self.compute_loss(out, batch)
+        loss = torch.stack(list(terms.values())).sum()
+        kept = {name: out[name].detach() for name in self.remember}
+        self._step = kept, {name: value for name, value in batch.items() if name != "image"}
+        logged = {"loss": loss} | {f"loss/{name}": term for name, term in terms.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(kept))
+        return loss
+
+    def on_after_backward(self) -> None:
+        """Move the memories once per micro-batch, alike on every rank."""
+        if self._step is None:
+            return
+        out, batch = (
+            {name: distributed.gather(value) for name, value in part.items()} for part in self._step
+        )
+        self._step = None
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            self.update(out, batch)
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser over everything trainable, the schedule stepped per epoch."""
+        return self.optimization.build(self.parameters(), self.trainer.max_epochs or 1)
+
+    # ------------------------------------------------------------------ reproducibility
+
+    def on_train_epoch_start(self) -> None:
+        """Randomness inside the model depends on (seed, epoch, rank) alone, also after a resume."""
+        seed = int(self.settings.get("seed") or 0)
+        torch.manual_seed((seed * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Describe the model as JSON text: safe loading refuses objects."""
+        network = {"network": asdict(self.network_options)}
+        checkpoint["reidzoo"] = json.dumps(
+            {"method": type(self).__name__} | self.settings | network
+        )
