@@ -1,1 +1,1 @@
-"""."""
+"""From files to batches: records, readers, samplers, augmentation and `ReIDDataModule`."""

@@ -1,0 +1,139 @@
+"""The training augmentation: an albumentations pipeline whose every draw follows from a key.
+
+Works on uint8 [H, W, 3]; images come in at their final size and leave as uint8, because the model
+normalises on the device. Equal in distribution to the augmentation of the published runs
+(pipeline.md 0.2): flip, pad with zeros and crop, erase. This is the only file that knows
+albumentations.
+"""
+
+import math
+import os
+import random
+from typing import Any, cast
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it asks the network for newer versions otherwise
+
+import albumentations as A
+import cv2
+import numpy as np
+
+from reidzoo.data.augment import Augment
+from reidzoo.data.images import Pixels
+from reidzoo.data.samplers import Key
+
+# The published runs erase after normalisation, with the ImageNet means as *normalised* values;
+# as pixels that is 255 * (mean * deviation + mean).
+ERASED = (152, 142, 127)
+ERASE_TRIES = 100
+
+
+class KeyedTransform:
+    """An albumentations pipeline that draws the same for the same key, whoever calls it.
+
+    albumentations 2.0 keeps one random state per pipeline, which fork copies into all workers;
+    here every call sets it anew from (key, view).
+    """
+
+    def __init__(self, steps: list[A.BasicTransform]) -> None:
+        self.random = random.Random()
+        self.generator = np.random.Generator(np.random.PCG64())
+        self.pipeline = A.Compose(steps)
+        self.pipeline.set_random_state(self.generator, self.random)
+
+    def __call__(self, image: Pixels, key: Key, view: int = 0) -> Pixels:
+        """Transform uint8 [H, W, 3]; `view` tells several draws of one key apart."""
+        self._seed(key, view)
+        return cast(Pixels, self.pipeline(image=image)["image"])
+
+    def _seed(self, key: Key, view: int) -> None:
+        seed, epoch, position = key
+        self.random.seed((((seed << 32 | epoch) << 40 | position) << 8) | view)
+        self.generator.bit_generator.state = {
+            "bit_generator": "PCG64",
+            "state": {"state": self.random.getrandbits(128), "inc": 1},
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+
+
+class Jitter(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Photometric jitter of strength j: saturation, then channel gains, brightness and gamma.
+
+    Gains are exp N(0, .16 j), brightness exp N(0, .3 j), gamma exp N(0, .25 j) and saturation
+    1 + (U(0, 1) - .6) j (synthetic_people.md).
+    """
+
+    def __init__(self, strength: float, p: float) -> None:
+        super().__init__(p=p)
+        self.strength = strength
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw one image's gains [3] (brightness included), gamma and saturation."""
+        normal, j = self.py_random.gauss, self.strength
+        brightness = math.exp(normal(0, 0.3 * j))
+        return {
+            "gains": np.array([brightness * math.exp(normal(0, 0.16 * j)) for _ in range(3)]),
+            "gamma": math.exp(normal(0, 0.25 * j)),
+            "saturation": 1 + (self.py_random.random() - 0.6) * j,
+        }
+
+    def apply(
+        self, img: Pixels, gains: Any = None, gamma: float = 1, saturation: float = 1, **_: Any
+    ) -> Pixels:
+        """Mix each pixel with its luma, then look gains and gamma up in one table per channel."""
+        luma = np.array([0.299, 0.587, 0.114])
+        mixed = cv2.transform(img, saturation * np.eye(3) + (1 - saturation) * luma)
+        levels = np.linspace(0, 1, 256)[:, None] * gains  # [256, 3]
+        table = np.rint(255 * np.minimum(levels, 1) ** gamma).astype(np.uint8)
+        return cast(Pixels, cv2.LUT(mixed, table[:, None]))
+
+
+class Erase(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Random erasing as in the published runs: area and aspect are uniform, not log-uniform."""
+
+    def __init__(self, area: tuple[float, float], aspect: tuple[float, float], p: float) -> None:
+        super().__init__(p=p)
+        self.area = area
+        self.aspect = aspect
+
+    def get_params_dependent_on_data(
+        self, params: dict[str, Any], data: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Draw (top, left, height, width), or None if nothing fitted in a hundred tries."""
+        return {"box": self._draw_box(*params["shape"][:2])}
+
+    def _draw_box(self, rows: int, columns: int) -> tuple[int, int, int, int] | None:
+        for _ in range(ERASE_TRIES):
+            area = self.py_random.uniform(*self.area) * rows * columns
+            aspect = self.py_random.uniform(*self.aspect)
+            height, width = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+            if height < rows and width < columns:
+                top = self.py_random.randint(0, rows - height)
+                return top, self.py_random.randint(0, columns - width), height, width
+        return None
+
+    def apply(self, img: Pixels, box: tuple[int, int, int, int] | None = None, **_: Any) -> Pixels:
+        """Paint the box; the input is left as it was."""
+        if box is None:
+            return img
+        top, left, height, width = box
+        erased = img.copy()
+        erased[top : top + height, left : left + width] = ERASED
+        return erased
+
+
+def make_augmentation(height: int, width: int, augment: Augment) -> KeyedTransform:
+    """Build the training transform for images that already are [height, width, 3].
+
+    >>> transform = make_augmentation(8, 4, Augment(pad=1))
+    >>> image = np.arange(96, dtype=np.uint8).reshape(8, 4, 3)
+    >>> bool((transform(image, (0, 1, 2)) == transform(image, (0, 1, 2))).all())
+    True
+    """
+    steps: list[A.BasicTransform] = [A.HorizontalFlip(p=augment.flip)]
+    if augment.jitter:
+        steps.append(Jitter(augment.jitter, p=augment.jitter_probability))
+    if augment.pad:
+        steps += [A.Pad(augment.pad), A.RandomCrop(height, width)]
+    steps.append(Erase(augment.erase_area, augment.erase_aspect, p=augment.erase))
+    return KeyedTransform(steps)
