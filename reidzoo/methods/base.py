@@ -1,6 +1,7 @@
 """What every method shares: one step, one refresh, and the hooks in which methods differ."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
@@ -47,10 +48,10 @@ class Method(pl.LightningModule):
     def __init__(
         self,
         *,
-        network: EmbedderOptions = EmbedderOptions(),  # noqa: B008  frozen, hence safe to share
-        clusterer: Clusterer = JaccardDBSCAN(),  # noqa: B008
+        network: EmbedderOptions = EmbedderOptions(),
+        clusterer: Clusterer = JaccardDBSCAN(),
         filters: Sequence[LabelFilter] = (),
-        optimization: Optimization = Optimization(),  # noqa: B008
+        optimization: Optimization = Optimization(),
     ) -> None:
         super().__init__()
         self.network_options = network
@@ -62,7 +63,7 @@ class Method(pl.LightningModule):
         self.settings: dict[str, Any] = {}  # what the checkpoint says about itself, plain values
         self._step: tuple[Batch, Batch] | None = None
 
-    # ------------------------------------------------------------------ hooks of a method
+    # Hooks: what a method overrides.
 
     def embed(self, image: Tensor) -> Batch:
         """Image [B, 3, H, W] -> {"global": unit rows [B, D]}: extraction, evaluation, export."""
@@ -88,7 +89,7 @@ class Method(pl.LightningModule):
     def refresh(self, labels: PseudoLabels, bank: FeatureBank) -> None:
         """Fill the memories from new labels, on every rank."""
 
-    # ------------------------------------------------------------------ what hooks may call
+    # What hooks may call.
 
     def cluster(self, features: Tensor, cameras: Tensor) -> Tensor:
         """Labels [N] of the clusterer after all filters; features [N, D] unit rows."""
@@ -102,7 +103,7 @@ class Method(pl.LightningModule):
         """Length D of the embedding."""
         return self.network.num_features
 
-    # ------------------------------------------------------------------ the step, owned here
+    # The step, owned here.
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Labels are looked up here, in the main process: workers could only hold stale ones."""
@@ -134,11 +135,11 @@ class Method(pl.LightningModule):
         """One optimiser over everything trainable, the schedule stepped per epoch."""
         return self.optimization.build(self.parameters(), self.trainer.max_epochs or 1)
 
-    # ------------------------------------------------------------------ reproducibility
+    # Reproducibility.
 
     def on_train_epoch_start(self) -> None:
         """Randomness inside the model depends on (seed, epoch, rank) alone, also after a resume."""
-        seed = int(self.settings.get("seed") or 0)
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 0))  # as pl.seed_everything left it
         torch.manual_seed((seed * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -53,6 +53,11 @@ class PseudoLabels:
         """Number of clusters, C."""
         return int(self.labels.max()) + 1 if len(self.labels) else 0
 
+    def to(self, device: torch.device | str) -> "PseudoLabels":
+        """The same labels on another device."""
+        tables = {name: table.to(device) for name, table in self.tables.items()}
+        return PseudoLabels(self.labels.to(device), tables, self.version)
+
     def state_dict(self) -> dict[str, Any]:
         """Tensors and ints only, as Lightning's safe loading demands."""
         return {"labels": self.labels, "tables": dict(self.tables), "version": self.version}

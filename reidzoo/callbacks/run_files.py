@@ -1,0 +1,105 @@
+"""What a run leaves in its folder beside the checkpoints: results, pseudo-labels, a picture."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+
+from reidzoo.callbacks.cluster import ClusterCallback
+from reidzoo.callbacks.evaluation import Answers, EvaluationCallback
+from reidzoo.callbacks.reporting import epoch_report
+from reidzoo.callbacks.rooms import datamodule_of
+from reidzoo.data.datamodule import ReIDDataModule
+from reidzoo.files import written_whole
+from reidzoo.methods.state import PseudoLabels
+from reidzoo.visual import ranked_lists
+
+Kind = TypeVar("Kind", bound=pl.Callback)
+
+
+class RunFiles(pl.Callback):
+    """Writes results.json and pseudo_labels.csv after every epoch, ranked_lists.png at the end.
+
+    Args:
+        folder: the run folder; it must exist.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.seconds: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Results so far; a run that is killed has those of its last whole epoch."""
+        figures = epoch_report(trainer)
+        for key in (key for key in figures if key.startswith("time/")):
+            self.seconds[key[5:]] = self.seconds.get(key[5:], 0.0) + figures[key]
+        if not trainer.is_global_zero:
+            return
+        results: dict[str, Any] = {"epochs": trainer.current_epoch + 1}
+        results |= summarise(find(trainer, EvaluationCallback).history)
+        results["cluster"] = {
+            key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
+        }
+        results["seconds"] = self.seconds
+        with written_whole(self.folder / "results.json") as temporary:
+            temporary.write_text(json.dumps(results, indent=2) + "\n")
+        labels = find(trainer, ClusterCallback).labels
+        if labels is not None:
+            write_labels(self.folder / "pseudo_labels.csv", labels, datamodule_of(trainer))
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw what the model finds for a few queries."""
+        answers = find(trainer, EvaluationCallback).answers
+        if trainer.is_global_zero and answers is not None:
+            draw_answers(self.folder / "ranked_lists.png", answers, datamodule_of(trainer))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds spent so far, over all resumes."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.seconds = dict(state_dict["seconds"])
+
+
+def summarise(history: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Untrained, last and best figures of a run, side by side; best is chosen on the test set.
+
+    >>> first, second = {"epoch": 2.0, "mAP": 0.5}, {"epoch": 4.0, "mAP": 0.4}
+    >>> summarise([{"epoch": 0.0, "mAP": 0.1}, first, second])["best"]
+    {'epoch': 2.0, 'mAP': 0.5}
+    """
+    summary = {"untrained": scores for scores in history[:1] if scores["epoch"] == 0}
+    trained = [scores for scores in history if scores["epoch"] > 0]
+    if trained:
+        summary["last"] = trained[-1]
+        summary["best"] = max(trained, key=lambda scores: scores["mAP"])
+    return summary
+
+
+def write_labels(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> None:
+    """One row per training image: path, pseudo-label (-1 outlier), camera (-1 unknown)."""
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "camera"])
+        for record, label in zip(data.splits.train, labels.labels.tolist(), strict=True):
+            writer.writerow([record.path, label, record.camera])
+
+
+def draw_answers(path: Path, answers: Answers, data: ReIDDataModule) -> None:
+    """Ranked lists of a few queries, right answers framed in green, wrong ones in red."""
+    sheet = ranked_lists(
+        [data.splits.query[i] for i in answers.queries.tolist()],
+        [[data.splits.gallery[i] for i in row] for row in answers.gallery.tolist()],
+        answers.distances.tolist(),
+    )
+    with written_whole(path) as temporary:
+        sheet.save(temporary)
+
+
+def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
+    """The trainer's callback of a kind."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return next(callback for callback in callbacks if isinstance(callback, kind))
