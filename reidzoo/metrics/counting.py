@@ -1,0 +1,100 @@
+"""Ranks of the right answers by counting smaller distances: no sort of the gallery."""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from reidzoo.metrics.truth import UNKNOWN_CAMERA
+
+Floats = NDArray[np.float64]
+
+
+@numba.njit(cache=True, parallel=True)
+def rank_answers(
+    distances: NDArray[Any],
+    order: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    query_cameras: NDArray[np.int64],
+    gallery_cameras: NDArray[np.int64],
+    dropped: NDArray[np.int64],
+    scores: Floats,
+) -> None:
+    """Score each query of a block; the arguments between the first and the last are `Truth`'s.
+
+    Every query is one thread's, so the result does not depend on the number of threads.
+
+    Args:
+        distances: [q, G] without NaN.
+        order: see `Truth`; `first`, `last` and `query_cameras` are the block's part, [q].
+        first: as above.
+        last: as above.
+        query_cameras: as above.
+        gallery_cameras: [G].
+        dropped: gallery positions that answer nothing.
+        scores: filled [q, 3]: average precision, rank of the first right answer, and right answers
+            over the rank of the last one; NaN for a query without a right answer.
+    """
+    for q in numba.prange(len(distances)):
+        row = distances[q].copy()
+        candidates = order[first[q] : last[q]]
+        camera = query_cameras[q]
+        answers = np.empty(len(candidates), dtype=np.int64)
+        found = 0
+        for g in candidates:
+            if camera == gallery_cameras[g] and camera != UNKNOWN_CAMERA:
+                row[g] = np.nan  # NaN is neither smaller nor larger: it is never counted
+            else:
+                answers[found] = g
+                found += 1
+        for g in dropped:
+            row[g] = np.nan
+        _score(row, answers[:found], scores[q])
+
+
+@numba.njit(cache=True)
+def _score(row: NDArray[Any], answers: NDArray[np.int64], score: Floats) -> None:
+    """Average precision, first rank and inverse penalty of one query into `score` [3]."""
+    if len(answers) == 0:
+        score[:] = np.nan
+        return
+    precisions = 0.0
+    nearest = farthest = answers[0]
+    for g in answers:  # ascending, so equal distances go by gallery position
+        right = 0
+        for other in answers:
+            right += row[other] <= row[g]
+        precisions += right / _count_up_to(row, row[g])
+        if row[g] < row[nearest]:
+            nearest = g
+        if row[g] >= row[farthest]:
+            farthest = g
+    score[0] = precisions / len(answers)
+    score[1] = _rank(row, nearest)
+    score[2] = len(answers) / _rank(row, farthest)
+
+
+@numba.njit(cache=True)
+def _count_up_to(values: NDArray[Any], limit: float) -> int:
+    """How many values are <= limit. A 32-bit counter doubles the lanes of the vector loop."""
+    count = np.int32(0)
+    for value in values:
+        count = np.int32(count + (value <= limit))
+    return int(count)
+
+
+@numba.njit(cache=True)
+def _count_below(values: NDArray[Any], limit: float) -> int:
+    """How many values are < limit."""
+    count = np.int32(0)
+    for value in values:
+        count = np.int32(count + (value < limit))
+    return int(count)
+
+
+@numba.njit(cache=True)
+def _rank(row: NDArray[Any], g: int) -> int:
+    """Place of gallery position g, from 1, in the order of (distance, position)."""
+    return 1 + _count_up_to(row[:g], row[g]) + _count_below(row[g + 1 :], row[g])
