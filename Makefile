@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+
+help:  ## list what make can do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/installed: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; pass PYTHON=/path/to/python (3.11 or later)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --progress-bar off --editable ".[dev]"
+	@touch $@
+
+install: $(VENV)/installed  ## create .venv with everything in it (torch from the registry, about 6 GB)
+
+demo: install  ## train hhcl on drawn people, two CPU cores, about three minutes
+	$(BIN)/python -m reidzoo.fit --method hhcl --data synthetic
+
+test: lint type  ## everything that CI runs
+	$(BIN)/python -m pytest
+
+test-fast: install  ## tests without the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: install  ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install  ## ruff: mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+type: install  ## mypy, strict
+	$(BIN)/mypy
+
+bench: install  ## pseudo-labels, retrieval and input, against plain references
+	$(BIN)/python -m reidzoo.bench labels
+	$(BIN)/python -m reidzoo.bench eval
+	$(BIN)/python -m reidzoo.bench input
+
+clean:  ## remove caches, not .venv and not runs
+	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist
+
+.PHONY: help install demo test test-fast lint format type bench clean
