@@ -4,7 +4,6 @@ import logging
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 import cv2
 import pytorch_lightning as pl
@@ -44,7 +43,7 @@ class ReIDDataModule(pl.LightningDataModule):
     After `setup`: `splits`, `cameras` [N] and `identities` [N] int64 of the training images.
     """
 
-    official: ClassVar[Counts | None] = None
+    official: Counts | None = None
 
     def __init__(
         self,
