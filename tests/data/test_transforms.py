@@ -1,0 +1,203 @@
+"""The augmentation has the distribution of the reference and depends on its key alone."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+from torchvision import transforms as reference
+
+from reidzoo.data.augment import Augment
+from reidzoo.data.transforms import ERASED, Jitter, make_augmentation
+from reidzoo.errors import UserError
+
+H, W = 64, 32
+DRAWS = 3000
+MEAN, DEVIATION = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+
+def coordinates():
+    """An image that tells where each pixel came from: red is the column + 1, green the row + 1."""
+    rows, columns = np.mgrid[:H, :W]
+    return np.stack((columns + 1, rows + 1, np.full((H, W), 250)), axis=-1).astype(np.uint8)
+
+
+def erase_slowly(image, draw):
+    """Random erasing as the published code does it, on a normalised tensor [3, H, W]."""
+    if draw.uniform(0, 1) >= 0.5:
+        return image
+    for _ in range(100):
+        area = draw.uniform(0.02, 0.4) * H * W
+        aspect = draw.uniform(0.3, 1 / 0.3)
+        height, width = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if width < W and height < H:
+            top, left = draw.randint(0, H - height), draw.randint(0, W - width)
+            image[:, top : top + height, left : left + width] = MEAN[:, None, None]
+            return image
+    return image
+
+
+def draw_reference(count):
+    """Rows of the torchvision and Pillow pipeline (pipeline.md 0.2), back in pixels."""
+    pipeline = reference.Compose(
+        [
+            reference.Resize((H, W), interpolation=reference.InterpolationMode.BICUBIC),
+            reference.RandomHorizontalFlip(),
+            reference.Pad(10),
+            reference.RandomCrop((H, W)),
+            reference.ToTensor(),
+            reference.Normalize(MEAN, DEVIATION),
+        ]
+    )
+    image, draw = Image.fromarray(coordinates()), random.Random(5)
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        for _ in range(count):
+            normalised = erase_slowly(pipeline(image), draw)
+            pixels = (normalised * DEVIATION[:, None, None] + MEAN[:, None, None]) * 255
+            yield pixels.round().byte().permute(1, 2, 0).numpy()
+
+
+def draw_ours(count):
+    transform = make_augmentation(H, W, Augment())
+    for position in range(count):
+        yield transform(coordinates(), (5, 0, position))
+
+
+def measure(pixels):
+    """Read off what was drawn: flip, shift down and right, and the erased rectangle."""
+    erased = (pixels == ERASED).all(-1)
+    image = ~erased & (pixels[..., 2] == 250)
+    row = image.sum(1).argmax()
+    column = image[row].argmax()
+    flipped = pixels[row, :, 0][image[row]]
+    flip = int(flipped[-1]) < int(flipped[0])
+    source = W - int(pixels[row, column, 0]) if flip else int(pixels[row, column, 0]) - 1
+    down, right = row - (int(pixels[row, column, 1]) - 1), column - source
+    rows, columns = erased.any(1).sum(), erased.any(0).sum()
+    top, left = np.argwhere(erased)[0] if erased.any() else (0, 0)
+    return flip, down, right, rows, columns, top, left
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return [np.array([measure(p) for p in draw(DRAWS)]) for draw in (draw_ours, draw_reference)]
+
+
+def test_the_fill_is_the_mean_taken_as_a_normalised_value():
+    pixels = (MEAN * DEVIATION + MEAN) * 255
+    assert tuple(pixels.round().int().tolist()) == ERASED
+
+
+@pytest.mark.parametrize(("column", "kind"), [(0, "flip"), (1, "down"), (2, "right")])
+def test_flips_and_shifts_are_uniform_as_in_the_reference(samples, column, kind):
+    ours, theirs = (sample[:, column] for sample in samples)
+    values = range(2) if kind == "flip" else range(-10, 11)
+    table = np.array([[(sample == value).sum() for value in values] for sample in (ours, theirs)])
+    assert table.sum() == 2 * DRAWS
+    assert stats.chisquare(table[0]).pvalue > 1e-3
+    assert stats.chi2_contingency(table).pvalue > 1e-3
+
+
+def test_erased_rectangles_are_those_of_the_reference(samples):
+    ours, theirs = (sample[:, 3:] for sample in samples)
+    for sample in (ours, theirs):  # a fair coin, give or take four standard deviations
+        assert abs((sample[:, 0] > 0).mean() - 0.5) < 4 * 0.5 / math.sqrt(DRAWS)
+    ours, theirs = (sample[sample[:, 0] > 0].astype(float) for sample in (ours, theirs))
+    for describe in (
+        lambda box: box[:, 0] * box[:, 1],  # area
+        lambda box: box[:, 0] / box[:, 1],  # aspect
+        lambda box: box[:, 2],  # top
+        lambda box: box[:, 3],  # left
+        lambda box: box[:, 2] + box[:, 0],  # bottom
+    ):
+        assert stats.ks_2samp(describe(ours), describe(theirs)).pvalue > 1e-3
+
+
+def test_choices_are_independent_of_each_other(samples):
+    ours = samples[0].astype(float)[:, [0, 1, 2, 3]]
+    correlation = np.corrcoef(ours.T) - np.eye(4)
+    assert np.abs(correlation).max() < 4 / math.sqrt(DRAWS)
+
+
+def test_mean_and_spread_of_every_pixel_agree_with_the_reference():
+    count = 1500
+    ours, theirs = (
+        np.stack(list(draw(count))).astype(float) for draw in (draw_ours, draw_reference)
+    )
+    error = np.sqrt((ours.var(0) + theirs.var(0)) / count)
+    z = (ours.mean(0) - theirs.mean(0)) / error
+    assert np.abs(z).max() < 6
+    assert abs(z.std() - 1) < 0.5
+    assert np.abs(ours.std(0) / theirs.std(0) - 1).mean() < 0.05
+
+
+def test_a_draw_depends_on_every_part_of_its_key_and_on_nothing_else():
+    transform = make_augmentation(H, W, Augment(jitter=0.8))
+    image = np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8)
+    first = transform(image, (1, 2, 3), 0)
+    again = make_augmentation(H, W, Augment(jitter=0.8))
+    again(image, (9, 9, 9), 1)
+    random.seed(0)
+    assert (again(image, (1, 2, 3), 0) == first).all()
+    # Eight neighbours each: two draws may well agree by chance, nine cannot.
+    for keys in (
+        [((seed, 2, 3), 0) for seed in range(4, 12)],
+        [((1, epoch, 3), 0) for epoch in range(4, 12)],
+        [((1, 2, position), 0) for position in range(4, 12)],
+        [((1, 2, 3), view) for view in range(1, 9)],
+    ):
+        assert any((transform(image, key, view) != first).any() for key, view in keys)
+
+
+def test_the_input_stays_as_it_was():
+    image = coordinates()
+    transform = make_augmentation(H, W, Augment(flip=0, pad=0, erase=1))
+    assert (transform(image, (0, 0, 0)) != image).any()
+    assert (image == coordinates()).all()
+
+
+def test_everything_can_be_switched_off():
+    transform = make_augmentation(H, W, Augment(flip=0, pad=0, erase=0))
+    assert (transform(coordinates(), (0, 0, 0)) == coordinates()).all()
+
+
+def test_jitter_follows_its_formula():
+    jitter = Jitter(0.8, p=1)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 4, 3), dtype=np.uint8)
+    gains, gamma, saturation = np.array([1.1, 0.9, 0.7]), 1.3, 0.8
+    luma = (pixels @ np.array([0.299, 0.587, 0.114]))[..., None]
+    mixed = np.clip(np.rint(luma + saturation * (pixels - luma)), 0, 255)
+    expected = 255 * np.minimum(mixed / 255 * gains, 1) ** gamma
+    got = jitter.apply(pixels, gains=gains, gamma=gamma, saturation=saturation)
+    assert np.abs(got - expected).max() < 2  # one level each for the two roundings
+
+
+def test_jitter_draws_its_parameters_as_specified():
+    jitter, strength = Jitter(0.8, p=1), 0.8
+    jitter.set_random_seed(0)
+    drawn = [jitter.get_params() for _ in range(4000)]
+    logs = np.log([[*one["gains"], one["gamma"]] for one in drawn])
+    saturation = np.array([one["saturation"] for one in drawn])
+    gain = math.hypot(0.3, 0.16) * strength
+    difference = math.sqrt(2) * 0.16 * strength
+    assert stats.kstest(logs[:, 0] / gain, "norm").pvalue > 1e-3
+    assert stats.kstest((logs[:, 0] - logs[:, 1]) / difference, "norm").pvalue > 1e-3
+    assert stats.kstest(logs[:, 3] / (0.25 * strength), "norm").pvalue > 1e-3
+    assert stats.kstest((saturation - 1) / strength + 0.6, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"flip": 1.5}, "--data.augment.flip 1.5: must be a probability"),
+        ({"pad": -1}, "--data.augment.pad -1: must be 0 or more"),
+        ({"erase_area": (0.4, 0.02)}, r"--data.augment.erase_area \(0.4, 0.02\): must be a range"),
+    ],
+)
+def test_impossible_options_are_refused_in_one_line(options, words):
+    with pytest.raises(UserError, match=words):
+        Augment(**options)
