@@ -1,1 +1,1 @@
-"""."""
+"""The command line: names, configuration layers, help, one-line errors, run folders."""

@@ -1,0 +1,145 @@
+"""What a run says about itself: a card before training, a table after it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.table import Table
+
+from reidzoo.callbacks.rooms import datamodule_of
+from reidzoo.data.datamodule import ReIDDataModule
+from reidzoo.methods.base import Method
+
+ROWS = (("untrained", "untrained"), ("last", "last epoch"), ("best", "best epoch, chosen on test"))
+AGREEMENT = (  # figure of results.json -> how it reads
+    ("cluster/count", "clusters", "{:.0f}"),
+    ("cluster/outlier_share", "outliers", "{:.1%}"),
+    ("cluster/ari", "ARI", "{:.3f}"),
+    ("cluster/nmi", "NMI", "{:.3f}"),
+    ("cluster/pairwise_precision", "pairwise precision", "{:.3f}"),
+    ("cluster/pairwise_recall", "pairwise recall", "{:.3f}"),
+)
+
+
+class Card(pl.Callback):
+    """Prints the card on rank 0 once data and processes are known.
+
+    Args:
+        method: name of the method.
+        data: name of the data set.
+        layers: where settings came from, besides class defaults and the command line.
+        folder: the run folder.
+    """
+
+    def __init__(self, method: str, data: str, layers: Sequence[str], folder: Path) -> None:
+        self.method, self.data, self.layers, self.folder = method, data, layers, folder
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Print it."""
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, Method)
+        data = datamodule_of(trainer)
+        rows = {
+            "method": f"{self.method}: {pl_module.paper}",
+            "fidelity": pl_module.fidelity,
+            "settings": ", ".join(self.layers) or "class defaults (nothing published)",
+            "data": f"{self.data} {data.splits.edition}".strip(),
+            "images": count_images(data),
+            "batch": describe_batch(trainer, data),
+            "batch norm": describe_norm(trainer, pl_module, data),
+            "trainer": f"{trainer.max_epochs} epochs, precision {trainer.precision}, "
+            f"{trainer.world_size} x {trainer.strategy.root_device.type}",
+            "run": str(self.folder),
+        }
+        print_pairs({name: text for name, text in rows.items() if text})
+
+
+def count_images(data: ReIDDataModule) -> str:
+    """Images of each split, with the official number where it differs."""
+    official = data.official
+    parts = []
+    for name in ("train", "query", "gallery"):
+        found = len(getattr(data.splits, name))
+        expected = getattr(official, name) if official is not None else found
+        parts.append(f"{name} {found:,}" + ("" if found == expected else f" (official {expected:,})"))
+    known = "as official" if official and "official" not in " ".join(parts) else ""
+    cameras = f"cameras {data.num_cameras}" if data.num_cameras else "cameras unknown"
+    return ", ".join(part for part in (*parts, cameras, known) if part)
+
+
+def describe_batch(trainer: pl.Trainer, data: ReIDDataModule) -> str:
+    """Identities x images, and over how many processes and steps.
+
+    The product is what one optimiser step has seen.
+    """
+    W, A, K = trainer.world_size, trainer.accumulate_grad_batches, data.num_instances
+    paired = data.sampler.sampling != "random" if hasattr(data.sampler, "sampling") else True
+    shape = f"{data.batch_size // K} identities x {K} images" if paired else "random images"
+    text = f"{data.batch_size} ({shape})"
+    text += f" x {A} accumulated = {data.batch_size * A}" if A > 1 else ""
+    text += f" on {W} processes" if W > 1 else ""
+    return f"{text}, {data.batches or 'one pass'}{' steps' if data.batches else ''} per epoch"
+
+
+def describe_norm(trainer: pl.Trainer, method: Method, data: ReIDDataModule) -> str:
+    """Images whose statistics one batch-norm layer uses at a time."""
+    per_process = data.batch_size // trainer.world_size * method.views
+    group = method.network_options.samples_per_bn
+    return f"statistics over {min(group or per_process, per_process)} images"
+
+
+def print_results(folder: Path) -> None:
+    """The table at the end of a run, read from its results.json."""
+    path = folder / "results.json"
+    if not path.is_file():
+        return
+    results = json.loads(path.read_text(encoding="utf-8"))
+    console = Console(highlight=False)
+    console.print(results_table(results))
+    cluster = [
+        f"{word} {form.format(results['cluster'][name])}"
+        for name, word, form in AGREEMENT
+        if name in results.get("cluster", {})
+    ]
+    seconds = [f"{name} {value:.1f}" for name, value in results.get("seconds", {}).items()]
+    picture = folder / "ranked_lists.png"
+    print_pairs(
+        {
+            "last clusters": ", ".join(cluster),
+            "seconds": ", ".join(seconds),
+            "ranked lists": str(picture) if picture.is_file() else "",
+            "run": str(folder),
+        }
+    )
+
+
+def results_table(results: dict[str, Any]) -> Table:
+    """Untrained, last and best figures side by side, in percent."""
+    table = Table(box=None, pad_edge=False, header_style="")
+    table.add_column("")
+    for name in ("epoch", "mAP", "R1", "R5", "R10", "mINP"):
+        table.add_column(name, justify="right")
+    for key, label in ROWS:
+        if key in results:
+            scores = results[key]
+            values = [scores[name] for name in ("mAP", "cmc1", "cmc5", "cmc10", "mINP")]
+            table.add_row(label, f"{scores['epoch']:.0f}", *(f"{100 * v:.1f}" for v in values))
+    return table
+
+
+def print_pairs(pairs: dict[str, str]) -> None:
+    """Two columns; empty ones are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in pairs.items():
+        if text:
+            table.add_row(name, text)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+
+

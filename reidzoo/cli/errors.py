@@ -1,0 +1,159 @@
+"""Whatever the user did wrong, in one line: on standard error, with exit code 2, no traceback.
+
+Exit codes: 0 finished; 1 a failure that is not the user's (with its traceback); 2 the user's
+mistake; 130 stopped by Ctrl-C; 143 stopped by SIGTERM (SLURM preemption: `--resume auto` goes on).
+"""
+
+import errno
+import importlib
+import os
+import re
+import signal
+import sys
+import traceback
+from argparse import Action
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from reidzoo.errors import UserError, nearest
+
+MISTAKE, INTERRUPTED, TERMINATED = 2, 128 + signal.SIGINT, 128 + signal.SIGTERM
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", None: "null"}
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived; raised in the main thread so that everything is closed on the way out."""
+
+
+def run(command: Callable[[], None]) -> int:
+    """Run a command and return its exit code; mistakes become one line on standard error."""
+    try:
+        command()
+    except KeyboardInterrupt:
+        return say("interrupted; --resume auto continues from the last finished epoch", INTERRUPTED)
+    except Terminated:
+        return say("terminated; --resume auto continues from the last finished epoch", TERMINATED)
+    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
+        if isinstance(error.__context__, KeyboardInterrupt):
+            return say(
+                "interrupted; --resume auto continues from the last finished epoch", INTERRUPTED
+            )
+        raise
+    except Exception as error:
+        message = mistake(error)
+        if message is None or os.environ.get("REIDZOO_TRACEBACK"):
+            raise
+        return say(message, MISTAKE)
+    return 0
+
+
+def say(message: str, code: int) -> int:
+    """Write one line to standard error."""
+    sys.stderr.write(f"reidzoo: {message}\n")
+    return code
+
+
+def mistake(error: BaseException) -> str | None:
+    """The one line for an error that the user can mend, None for a failure of the program.
+
+    Such are UserError, Lightning's complaints about its options, a full or read-only disk, and a
+    ValueError that reidzoo's own code raises (libraries of the package use it in that sense).
+    """
+    text = str(error)
+    if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
+        return " ".join(text.rpartition("UserError: ")[2].split())  # workers prepend a traceback
+    if isinstance(error, OSError) and error.errno in STORAGE:
+        return " ".join(text.split())
+    if isinstance(error, ValueError):
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        if frames and frames[-1].f_globals.get("__name__", "").startswith("reidzoo."):
+            return " ".join(text.split())
+    return None
+
+
+def explain(error: Exception, parser: Any, where: str) -> UserError:
+    """Turn an error of jsonargparse into one line that starts with the option.
+
+    Args:
+        error: what the parser raised.
+        parser: the parser, for the types and names it knows.
+        where: what to put in front of the option: "--", or the file's name.
+    """
+    text = str(error)
+    actions: dict[str, Action] = {action.dest: action for action in parser._actions}
+    unknown = re.search(r"unrecognized arguments: (\S+)", text)
+    if unknown:
+        key = unknown[1].partition("=")[0].removeprefix("--")
+        return unknown_option(f"{where}{key}" if unknown[1].startswith("-") else key, key, actions)
+    group = re.search(r"(?:Group '([^']+)' does not accept option|Option) '([^']+)'", text)
+    keys = re.findall(r'Parser key "([^"]+)"', text)
+    chosen = re.findall(r"class_path '([^']+)'", text)
+    if group and not keys:
+        key = f"{group[1]}.{group[2]}" if group[1] else group[2]
+        return unknown_option(f"{where}{key}", key, actions)
+    if not keys:
+        return UserError(f"{where if where != '--' else ''}{' '.join(text.split())}")
+    if group:
+        allowed = class_hints(chosen[-1])
+        return UserError(
+            f"{where}{keys[0]}.{group[2]}: {chosen[-1].rpartition('.')[2]} has no such option; "
+            f"{nearest(group[2], allowed)}"
+        )
+    hint = getattr(actions.get(keys[0]), "_typehint", None)
+    if len(keys) > 1 and chosen:
+        hint = class_hints(chosen[-1]).get(keys[-1], hint)
+    value = re.findall(r"(?:Got|Given) value: (.*)", text)
+    if not value or (chosen and len(keys) == 1):
+        reason = " ".join(text.split("\n")[-1].split())
+        return UserError(f"{where}{'.'.join(keys)}: {reason}")
+    line = f"{where}{'.'.join(keys)}: expected {words(hint)}, got {value[-1]!r}"
+    close = nearest(value[-1], literals(hint)).partition("; ")[2]
+    return UserError(f"{line}; {close}" if close else line)
+
+
+def unknown_option(shown: str, key: str, actions: dict[str, Action]) -> UserError:
+    """A misspelt option, or one that the framework does not offer."""
+    from reidzoo.cli.parser import FIXED
+
+    section, _, name = key.partition(".")
+    if section == "trainer" and name in FIXED:
+        return UserError(f"{shown}: not offered, {FIXED[name]}")
+    known = [dest for dest in actions if dest != "help" and not dest.endswith(".help")]
+    close = nearest(key, known).rpartition("; ")[2]
+    hint = close if close.startswith("did you mean") else "--help lists all options"
+    return UserError(f"{shown}: no such option; {hint.replace('did you mean ', 'did you mean --')}")
+
+
+def class_hints(dotted: str) -> dict[str, Any]:
+    """Option -> type of a class given by its dotted name."""
+    module, _, name = dotted.rpartition(".")
+    hints = get_type_hints(getattr(importlib.import_module(module), name).__init__)
+    return {key: hint for key, hint in hints.items() if key != "return"}
+
+
+def literals(hint: Any) -> list[str]:
+    """All fixed values that a type allows."""
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    return [value for part in get_args(hint) for value in literals(part)]
+
+
+def words(hint: Any) -> str:
+    """A type in words.
+
+    >>> words(int | None), words(Literal["gem", "avg"])
+    ('an integer or null', 'gem or avg')
+    """
+    if hint in (None, type(None)):
+        return "null"
+    if hint in WORDS:
+        return WORDS[hint]
+    origin, inside = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(str(value) for value in inside)
+    if origin in (list, tuple) or "Sequence" in str(origin):
+        return f"a list ({words(inside[0])})" if inside else "a list"
+    if inside:
+        return " or ".join(dict.fromkeys(words(part) for part in inside))
+    return f"a {getattr(hint, '__name__', str(hint))}"

@@ -1,0 +1,103 @@
+"""Where curves and pictures go: CSV always; Weights & Biases or TensorBoard by choice."""
+
+import csv
+import importlib.util
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from reidzoo.errors import UserError
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
+
+    from reidzoo.cli.layers import Tree
+    from reidzoo.cli.runs import Run
+
+
+@dataclass(frozen=True)
+class LoggerOptions:
+    """Options of `--logger`.
+
+    Args:
+        name: csv, wandb or tensorboard; metrics.csv is written in any case.
+        images: also log pictures; person images are sensitive, so only when asked.
+        project: project in Weights & Biases.
+        group: runs shown together in Weights & Biases; null takes method_data.
+    """
+
+    name: Literal["csv", "wandb", "tensorboard"] = "csv"
+    images: bool = False
+    project: str = "reidzoo"
+    group: str | None = None
+
+
+def make_loggers(options: LoggerOptions, run: "Run", tree: "Tree") -> "list[Logger]":
+    """The CSV file and the chosen service."""
+    from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+    table = CSVLogger(run.folder, name="", version="")  # flat: <run>/metrics.csv
+    loggers: list[Logger] = [table]
+    if options.name == "wandb":
+        loggers.append(make_wandb(options, run.folder, tree))
+    elif options.name == "tensorboard":
+        if importlib.util.find_spec("tensorboard") is None:
+            raise UserError("--logger tensorboard: not installed; pip install tensorboard")
+        loggers.append(TensorBoardLogger(run.folder, name="", version=""))
+    return loggers
+
+
+def read_rows(run: "Run") -> list[dict[str, Any]]:
+    """Rows of metrics.csv that a resumed run keeps: those of finished epochs."""
+    path = run.folder / "metrics.csv"
+    if run.checkpoint is None or not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+    return [row for row in rows if int(row.get("epoch", 0)) < run.finished]
+
+
+def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
+    """Online where somebody is logged in, else offline; never asks, and a resumed run stays one."""
+    import wandb
+    from pytorch_lightning.loggers import WandbLogger
+
+    offline = os.environ.get("WANDB_MODE", "") not in ("", "online")
+    if not offline:
+        try:
+            offline = not wandb.login(prompt=False)
+        except Exception:  # no network, a broken key: training must not depend on it
+            offline = True
+    memo = folder / "wandb_id"
+    if not memo.is_file() and folder.is_dir():
+        memo.write_text(secrets.token_hex(4))
+    if offline:
+        print(f"W&B: not logged in, so this run is kept offline; wandb sync {folder}/wandb/*run-*")
+    return WandbLogger(
+        project=options.project,
+        group=options.group or folder.parent.name,
+        name=folder.name,
+        id=memo.read_text() if memo.is_file() else None,
+        resume="allow",
+        save_dir=folder,
+        offline=offline,
+        config=tree,
+        settings=wandb.Settings(silent=True, console="off"),
+    )
+
+
+def log_picture(loggers: "list[Logger]", path: Path) -> None:
+    """Send a picture to the services that show pictures."""
+    from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(path.stem, [str(path)])
+        elif isinstance(logger, TensorBoardLogger):
+            import numpy as np
+            from PIL import Image
+
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            logger.experiment.add_image(path.stem, pixels, dataformats="HWC")

@@ -1,0 +1,237 @@
+"""The full parser: typed options of the chosen classes, and settings put together layer by layer.
+
+Everything an option needs comes from typed keyword arguments and docstrings; jsonargparse reads
+both. Added here: classes go by short names (`--method.clusterer JaccardDBSCAN`, `name:` in files),
+options that the framework must fix are not offered, and every error becomes one line.
+"""
+
+import inspect
+import json
+import os
+from argparse import ArgumentError
+from collections.abc import Iterable, Sequence
+from typing import Any, cast, get_args
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from reidzoo import clustering
+from reidzoo.cli.errors import explain
+from reidzoo.cli.layers import Layer, Tree, flatten
+from reidzoo.cli.loggers import LoggerOptions
+from reidzoo.errors import UserError
+
+FIXED = {  # options of the Trainer that would break training, and what to use instead
+    "reload_dataloaders_every_n_epochs": "fixed at 0: pseudo-labels reach a running sampler",
+    "use_distributed_sampler": "fixed at false: the sampler already knows the ranks",
+    "num_sanity_val_steps": "fixed at 0: evaluation needs the whole test set",
+    "default_root_dir": "use --output",
+    "logger": "use --logger csv|wandb|tensorboard",
+    "enable_checkpointing": "fixed at true: a run that dies must be resumable",
+    "barebones": "fixed at false: it switches callbacks and logging off",
+}
+
+
+def build_parser(method: type, data: type) -> ArgumentParser:
+    """Options of a method, a data set, and everything around them."""
+    import pytorch_lightning as pl
+
+    from reidzoo.callbacks import ClusterCallback, EvaluationCallback
+
+    parser = ArgumentParser(
+        prog="python -m reidzoo.fit", exit_on_error=False, allow_abbrev=False, add_help=False
+    )
+    parser.add_class_arguments(method, "method")
+    parser.add_class_arguments(data, "data")
+    parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=set(FIXED))
+    parser.add_class_arguments(ClusterCallback, "cluster")
+    parser.add_class_arguments(EvaluationCallback, "evaluate")
+    parser.add_class_arguments(LoggerOptions, "logger")
+    parser.add_argument("--seed", type=int, default=1, help="Seed of everything random.")
+    parser.add_argument("--output", type=str, default="runs", help="Folder of all runs.")
+    parser.add_argument(
+        "--init", type=str | None, default=None, help="Start from the weights of a run or file."
+    )
+    parser.add_argument(
+        "--resume", type=str | None, default=None,
+        help="Continue a run: its folder, a checkpoint, or auto (newest with these settings).",
+    )
+    return parser
+
+
+def settle(
+    parser: ArgumentParser, layers: Iterable[Layer], options: Sequence[str]
+) -> Namespace:
+    """Apply files in order, then the command line; the result is complete and type-checked."""
+    settings = parser.get_defaults()
+    choices = class_options(parser)
+    name = os.environ.get("REIDZOO_LOGGER")
+    environment = [Layer("REIDZOO_LOGGER", {"logger": {"name": name}})] if name else []
+    for layer in [*environment, *layers]:
+        tree = expand(without_names(layer.tree), choices)
+        try:
+            check_sections(parser, tree)
+            settings = parser.parse_object(tree, namespace=settings)
+        except (ArgumentError, ValueError) as error:
+            raise explain(error, parser, f"{layer.source}: ") from error
+    try:
+        settings = parser.parse_args(expand_options(options, choices), namespace=settings)
+        check_nulls(parser, settings)
+    except (ArgumentError, ValueError) as error:
+        raise explain(error, parser, "--") from error
+    return settings
+
+
+def instantiate(parser: ArgumentParser, settings: Namespace) -> Namespace:
+    """Make the objects; a class that refuses its values is the user's mistake."""
+    try:
+        return parser.instantiate(settings)
+    except ValueError as error:
+        raise UserError(" ".join(str(error).split())) from error
+
+
+def to_tree(
+    parser: ArgumentParser, settings: Namespace, method: str, data: str
+) -> Tree:
+    """Plain values that, saved as YAML, reproduce the run through `--config`."""
+    text = parser.dump(settings, skip_none=False, format="json")
+    tree = cast(Tree, compact(json.loads(text), class_options(parser)))
+    tree["method"] = {"name": method} | tree.get("method", {})
+    tree["data"] = {"name": data} | tree.get("data", {})
+    return {key: value for key, value in tree.items() if value is not None}
+
+
+def to_yaml(tree: Tree) -> str:
+    """Settings as YAML text, short lists on one line."""
+    return yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=100)
+
+
+# ---------------------------------------------------------------- classes by short name
+
+
+def class_options(parser: ArgumentParser) -> dict[str, dict[str, str]]:
+    """Option -> short name -> dotted name, for every option whose value is an object.
+
+    The objects are those of `reidzoo.clustering`: clusterers and label filters.
+    """
+    found = {}
+    for option, hint in hints(parser).items():
+        for part in (hint, *get_args(hint)):
+            if getattr(part, "_is_protocol", False):
+                found[option] = {
+                    name: f"{value.__module__}.{name}"
+                    for name, value in vars(clustering).items()
+                    if inspect.isclass(value) and calls_alike(value, part)
+                }
+    return found
+
+
+def hints(parser: ArgumentParser) -> dict[str, Any]:
+    """Option -> type."""
+    return {action.dest: getattr(action, "_typehint", action.type) for action in parser._actions}
+
+
+def calls_alike(one: type, protocol: type) -> bool:
+    """Whether two classes are called with the same arguments, and the first is no protocol."""
+    if getattr(one, "_is_protocol", False) or "__call__" not in vars(one):
+        return False
+    first, second = (inspect.signature(vars(c)["__call__"]).parameters for c in (one, protocol))
+    return list(first) == list(second)
+
+
+def expand(tree: Tree, choices: dict[str, dict[str, str]], prefix: str = "") -> Tree:
+    """Turn `name:` and bare short names into what jsonargparse reads."""
+    full = {}
+    for key, value in tree.items():
+        option = f"{prefix}{key}"
+        if option in choices:
+            full[key] = expand_class(value, choices[option])
+        elif isinstance(value, dict):
+            full[key] = expand(value, choices, f"{option}.")
+        else:
+            full[key] = value
+    return full
+
+
+def expand_class(value: Any, known: dict[str, str]) -> Any:
+    """One object, or a list of objects: name, {name, options...}, or {options...} as given."""
+    if isinstance(value, list):
+        return [expand_class(item, known) for item in value]
+    if isinstance(value, str):
+        return known.get(value, value)
+    if isinstance(value, dict) and "name" in value:
+        rest = {key: item for key, item in value.items() if key != "name"}
+        return {"class_path": known.get(value["name"], value["name"]), "init_args": rest}
+    return value
+
+
+def compact(value: Any, choices: dict[str, dict[str, str]], prefix: str = "") -> Any:
+    """Undo `expand`."""
+    if isinstance(value, list):
+        return [compact(item, choices, prefix) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known = choices.get(prefix.rstrip("."))
+    if known is not None and "class_path" in value:
+        short = {dotted: name for name, dotted in known.items()}
+        path = value["class_path"]
+        return {"name": short.get(path, path)} | value.get("init_args", {})
+    return {key: compact(item, choices, f"{prefix}{key}.") for key, item in value.items()}
+
+
+def expand_options(options: Sequence[str], choices: dict[str, dict[str, str]]) -> list[str]:
+    """The same for the command line; `--logger wandb` is short for `--logger.name wandb`."""
+    full: list[str] = []
+    waiting: str | None = None  # the option whose value comes next
+    for word in options:
+        if waiting is not None:
+            full.append(expand_text(word, choices[waiting]))
+            waiting = None
+            continue
+        option, equals, value = word.partition("=")
+        if option == "--logger":
+            option = "--logger.name"
+        key = option.removeprefix("--").removesuffix("+")
+        if key in choices and option.startswith("--"):
+            if equals:
+                value = expand_text(value, choices[key])
+            else:
+                waiting = key
+        full.append(f"{option}{equals}{value}")
+    return full
+
+
+def expand_text(text: str, known: dict[str, str]) -> str:
+    """A value as typed: a name, or a YAML list or mapping."""
+    try:
+        value = expand_class(yaml.safe_load(text), known)
+    except yaml.YAMLError:
+        return text
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+# ---------------------------------------------------------------- checks jsonargparse leaves out
+
+
+def without_names(tree: Tree) -> Tree:
+    """A layer without `method.name` and `data.name`, which were read before."""
+    return {
+        key: {k: v for k, v in value.items() if k != "name"} if key in ("method", "data") else value
+        for key, value in tree.items()
+    }
+
+
+def check_sections(parser: ArgumentParser, tree: Tree) -> None:
+    """Refuse a plain value where options by name are needed (`network: 3`)."""
+    options = set(hints(parser))
+    for key, value in flatten(tree).items():
+        below = [option for option in options if option.startswith(f"{key}.")]
+        if below and not isinstance(value, dict | str) and key not in class_options(parser):
+            raise ValueError(f'Parser key "{key}": expected options by name. Got value: {value}')
+
+
+def check_nulls(parser: ArgumentParser, settings: Namespace) -> None:
+    """Refuse null for an option that cannot be null."""
+    for option, hint in hints(parser).items():
+        if hint in (int, float, str, bool) and settings.get(option, 0) is None:
+            raise ValueError(f'Parser key "{option}": Expected a {hint}. Got value: null')

@@ -1,0 +1,184 @@
+"""Run folders: `<output>/<method>_<data>/<time>/`, starting one, and finding one to continue."""
+
+import copy
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reidzoo.cli.layers import Tree
+from reidzoo.errors import UserError
+
+RUN = "REIDZOO_RUN"  # tells the processes that Lightning starts what rank 0 has chosen
+FREE = {  # settings that two runs may differ in and still be the same run
+    "": ("resume", "output", "logger"),
+    "data": ("workers", "test_batch_size"),
+    "trainer": (
+        "max_epochs", "max_steps", "max_time", "enable_progress_bar", "enable_model_summary",
+        "log_every_n_steps", "profiler", "detect_anomaly",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and, if it is continued, the checkpoint to continue from.
+
+    Args:
+        folder: where everything of the run lies.
+        checkpoint: None for a new run.
+        finished: whole epochs in the checkpoint.
+    """
+
+    folder: Path
+    checkpoint: Path | None = None
+    finished: int = 0
+
+
+def choose_run(tree: Tree, method: str, data: str) -> tuple[Run, str]:
+    """The run to work in, the same on every rank, and one line about it if there is news.
+
+    Only rank 0 makes the folder. Processes started by Lightning are told by an environment
+    variable; with torchrun or SLURM each process looks for itself, which is safe because nobody
+    can write a checkpoint before all have joined, and only rank 0 writes anything at all.
+    """
+    told = os.environ.get(RUN)
+    if told and "LOCAL_RANK" in os.environ:
+        folder, checkpoint, finished = json.loads(told)
+        return Run(Path(folder), Path(checkpoint) if checkpoint else None, finished), ""
+    base = Path(tree["output"]).expanduser() / f"{method}_{data}"
+    resume, news = tree.get("resume"), ""
+    checkpoint = None
+    if resume == "auto":
+        checkpoint = newest(base, tree)
+        if checkpoint is None:
+            news = f"--resume auto: no run with these settings in {base}; starting anew"
+    elif resume:
+        checkpoint = checkpoint_in(Path(resume).expanduser(), f"--resume {resume}")
+    if checkpoint is None:
+        return Run(new_folder(base)), news
+    finished = check_checkpoint(checkpoint, tree, method, data)
+    folder = checkpoint.resolve().parent.parent
+    if not (folder / "config.yaml").is_file():
+        folder = new_folder(base)
+    return Run(folder, checkpoint, finished), f"continues {folder} after epoch {finished}"
+
+
+def announce(run: Run) -> None:
+    """Leave word for the processes that Lightning is going to start."""
+    checkpoint = str(run.checkpoint) if run.checkpoint else None
+    os.environ[RUN] = json.dumps([str(run.folder), checkpoint, run.finished])
+
+
+def new_folder(base: Path) -> Path:
+    """Make a folder named after the time; two runs of one second get different ones."""
+    if process_rank() != 0:
+        return base / "other-ranks-write-nothing"
+    stamp = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+    for number in range(1, 1000):
+        folder = base / (stamp if number == 1 else f"{stamp}_{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"--output: cannot make {folder} ({error.strerror})") from error
+        return folder
+    raise UserError(f"--output: {base} holds 999 runs of this second")
+
+
+def process_rank() -> int:
+    """Rank before any process group exists, from what launchers set."""
+    for variable in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        if os.environ.get(variable, "").isdigit():
+            return int(os.environ[variable])
+    return 0
+
+
+def newest(base: Path, tree: Tree) -> Path | None:
+    """The last checkpoint of the newest run below `base` with the same settings."""
+    for config in sorted(base.glob("*/config.yaml"), reverse=True):
+        checkpoint = config.parent / "checkpoints" / "last.ckpt"
+        try:
+            saved = yaml.safe_load(config.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError):
+            continue
+        if checkpoint.is_file() and isinstance(saved, dict) and same_run(saved, tree):
+            return checkpoint
+    return None
+
+
+def same_run(one: Tree, other: Tree) -> bool:
+    """Whether two configurations compute the same thing, however long, wherever it is kept.
+
+    >>> same_run({"seed": 1, "output": "a"}, {"seed": 1, "output": "b"})
+    True
+    """
+    return essential(one) == essential(other)
+
+
+def essential(tree: Tree) -> Tree:
+    """A configuration without what may differ, as plain JSON values."""
+    kept = copy.deepcopy(tree)
+    for section, names in FREE.items():
+        part = kept.get(section, {}) if section else kept
+        for name in names:
+            part.pop(name, None)
+    plain: Tree = json.loads(json.dumps(kept))
+    return plain
+
+
+def checkpoint_in(path: Path, what: str) -> Path:
+    """The checkpoint that a path stands for: itself, or the last one of a run folder."""
+    if path.is_file():
+        return path
+    for candidate in (path / "checkpoints" / "last.ckpt", path / "last.ckpt"):
+        if candidate.is_file():
+            return candidate
+    raise UserError(f"{what}: no checkpoints/last.ckpt in this folder")
+
+
+def check_checkpoint(path: Path, tree: Tree, method: str, data: str) -> int:
+    """Refuse what cannot be continued, in one line; returns the number of finished epochs."""
+    from reidzoo.models.weights import read_tensors
+
+    what = f"--resume {path}"
+    content = read_tensors(path, what)
+    try:
+        about = json.loads(content["reidzoo"])
+        progress = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        whole = bool(progress["is_last_batch"])
+        finished = int(content["epoch"]) + 1
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{what}: not a checkpoint of a reidzoo run; to take over weights use --init"
+        ) from error
+    if not whole:
+        raise UserError(
+            f"{what}: written in the middle of epoch {finished}; only whole epochs can be "
+            "continued, take last.ckpt of the run"
+        )
+    for option, wanted in (("method", method), ("data", data)):
+        if about.get(option) != wanted:
+            raise UserError(
+                f"{what}: made by --{option} {about.get(option)}, but --{option} {wanted} was "
+                f"asked for; to take over weights use --init"
+            )
+    differing = differences(about["network"], tree["method"].get("network", {}))
+    if differing:
+        raise UserError(f"{what}: another network ({differing}); to take over weights use --init")
+    return finished
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What differs between two sets of network options, as words."""
+    plain = json.loads(json.dumps(new))
+    return ", ".join(
+        f"{key} {old[key]}, now {plain[key]}"
+        for key in plain
+        if key in old and old[key] != plain[key] and key != "weights"
+    )

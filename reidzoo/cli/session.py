@@ -1,0 +1,115 @@
+"""From a request to a trained model: classes, settings, run folder, fit."""
+
+import os
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+from jsonargparse import ArgumentParser, Namespace
+
+from reidzoo.files import written_whole
+from reidzoo.cli import names
+from reidzoo.cli.card import Card, print_results
+from reidzoo.cli.layers import Layer, Tree, published
+from reidzoo.cli.loggers import log_picture, make_loggers, read_rows
+from reidzoo.cli.parser import build_parser, instantiate, settle, to_tree, to_yaml
+from reidzoo.cli.request import DEFAULT_DATA, Request
+from reidzoo.cli.runs import RUN, Run, announce, choose_run, process_rank
+from reidzoo.cli.training import make_trainer, mute
+from reidzoo.cli.weights import init_network
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command line, completely understood.
+
+    Args:
+        method: name of the method.
+        data: name of the data set.
+        parser: every option, typed.
+        settings: value of every option.
+        layers: the files the values came from, in order.
+    """
+
+    method: str
+    data: str
+    parser: ArgumentParser
+    settings: Namespace
+    layers: tuple[Layer, ...]
+
+    def tree(self) -> Tree:
+        """All settings as plain values."""
+        return to_tree(self.parser, self.settings, self.method, self.data)
+
+    def yaml(self) -> str:
+        """All settings as a file for `--config`."""
+        return to_yaml(self.tree())
+
+
+def prepare(request: Request) -> Session:
+    """Import the classes and put their settings together."""
+    method, data = request.method or "", request.data or DEFAULT_DATA
+    method_class = names.load("method", method, names.methods())
+    data_class = names.load("data", data, names.data_sets())
+    parser = build_parser(method_class, data_class)
+    shipped = published(
+        names.published_name(method_class, names.methods()),
+        names.published_name(data_class, names.data_sets()),
+    )
+    layers = (*([shipped] if shipped else []), *request.configs)
+    return Session(method, data, parser, settle(parser, layers, request.options), layers)
+
+
+def train(session: Session) -> None:
+    """Fit, and leave everything in the run folder."""
+    mute()
+    tree = session.tree()
+    pl.seed_everything(session.settings.seed, verbose=False)
+    objects = instantiate(session.parser, session.settings)
+    method, data = objects.method, objects.data
+    method.settings = describe(session, tree)
+    if session.settings.init and not session.settings.resume:
+        init_network(method.network, session.settings.init)
+    run, news = choose_run(tree, session.method, session.data)
+    if process_rank() == 0:
+        if news:
+            print(news)
+        if run.checkpoint is None:
+            with written_whole(run.folder / "config.yaml") as file:
+                file.write_text(to_yaml(tree), encoding="utf-8")
+        announce(run)
+    try:
+        if not 0 <= (objects.trainer.max_epochs or 0) <= run.finished or run.checkpoint is None:
+            run_trainer(session, objects, run, tree)
+    finally:
+        os.environ.pop(RUN, None)
+    if process_rank() == 0:
+        print_results(run.folder)
+
+
+def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> None:
+    """Build the Trainer and run it."""
+    kept = read_rows(run)
+    loggers = make_loggers(objects.logger, run, tree)
+    card = Card(session.method, session.data, [layer.source for layer in session.layers], run.folder)
+    trainer = make_trainer(objects, run.folder, card, loggers)
+    if kept and trainer.is_global_zero:
+        loggers[0].experiment.metrics.extend(kept)  # type: ignore[attr-defined]  # starts empty
+    trainer.fit(objects.method, datamodule=objects.data, ckpt_path=run.checkpoint)
+    picture = run.folder / "ranked_lists.png"
+    if objects.logger.images and trainer.is_global_zero and picture.is_file():
+        log_picture(loggers, picture)
+
+
+def describe(session: Session, tree: Tree) -> Tree:
+    """What a checkpoint says about itself."""
+    data = tree["data"]
+    return {
+        "method": session.method,
+        "data": session.data,
+        "height": data.get("height"),
+        "width": data.get("width"),
+        "seed": session.settings.seed,
+        "config": tree,
+    }
+
+

@@ -1,0 +1,135 @@
+"""The Trainer as every run has it: callbacks, checkpoints, signals, and less noise."""
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jsonargparse import Namespace
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import TorchCheckpointIO
+from pytorch_lightning.strategies import DDPStrategy
+
+from reidzoo.callbacks import EpochLine, RunFiles
+from reidzoo.callbacks.guard import FiniteLoss
+from reidzoo.cli.card import Card
+from reidzoo.cli.errors import Terminated
+
+MONITOR = "val/mAP"
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """A checkpoint is written beside its place and moved there: never half a file."""
+
+    def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
+        """Write, flush to the disk, rename."""
+        final = Path(path)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        partial = final.with_name(f".{final.name}.partial")
+        with partial.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(final)
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps best.ckpt, the best epoch by test mAP; nothing before the first evaluation."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Data without query and gallery are never evaluated."""
+        if MONITOR in trainer.callback_metrics:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
+class StopCleanly(pl.Callback):
+    """SIGTERM ends the run in the main thread: files closed, all processes told, exit code 143.
+
+    Lightning's own handler waits for the end of a step, and with several processes enters a
+    collective from inside the handler, where another one may be under way.
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """From here on, through the first clustering."""
+        self._install(trainer)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Again, now that Lightning has installed its handler."""
+        self._install(trainer)
+
+    def _install(self, trainer: pl.Trainer) -> None:
+        def stop(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            launcher = trainer.strategy.launcher
+            if launcher is not None:
+                launcher.kill(signal.SIGTERM)
+            raise Terminated(128 + signal.SIGTERM)
+
+        signal.signal(signal.SIGTERM, stop)
+
+
+def make_trainer(settings: Namespace, folder: Path, card: Card, loggers: list[Logger]) -> pl.Trainer:
+    """A Trainer with the user's options, the framework's fixed ones, and all callbacks."""
+    options = settings.trainer.as_dict()
+    bar = options.pop("enable_progress_bar")
+    bar = sys.stdout.isatty() if bar is None else bar
+    plugins = options.pop("plugins") or []
+    own = options.pop("callbacks") or []
+    trainer = pl.Trainer(
+        **options,
+        enable_progress_bar=bar,
+        logger=loggers,
+        default_root_dir=folder,
+        plugins=[*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpoints()],
+        callbacks=[
+            *(own if isinstance(own, list) else [own]),
+            StopCleanly(),
+            FiniteLoss(),
+            settings.cluster,
+            settings.evaluate,
+            EpochLine(line=not bar),
+            RunFiles(folder),
+            card,
+            *checkpoints(folder / "checkpoints"),
+        ],
+        reload_dataloaders_every_n_epochs=0,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+    )
+    if isinstance(trainer.strategy, DDPStrategy):  # memories move alike on all ranks by themselves
+        trainer.strategy._ddp_kwargs.setdefault("broadcast_buffers", False)
+    return trainer
+
+
+def checkpoints(folder: Path) -> list[ModelCheckpoint]:
+    """last.ckpt and best.ckpt, at ends of epochs only.
+
+    Two callbacks: a monitored one with `save_last` leaves last.ckpt at the best epoch.
+    """
+    common: dict[str, Any] = {
+        "dirpath": folder,
+        "save_top_k": 1,
+        "every_n_epochs": 1,
+        "save_on_train_epoch_end": True,
+        "enable_version_counter": False,
+    }
+    return [
+        ModelCheckpoint(filename="last", **common),
+        BestCheckpoint(filename="best", monitor=MONITOR, mode="max", **common),
+    ]
+
+
+def mute() -> None:
+    """Silence what Lightning tells beginners (tips, GPU lines, worker counts)."""
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for module in ("pytorch_lightning", "lightning_fabric", "torch.optim.lr_scheduler"):
+        warnings.filterwarnings("ignore", module=rf"{module}.*")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
