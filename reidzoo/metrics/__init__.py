@@ -1,4 +1,4 @@
-"""Scores: retrieval (mAP, CMC, mINP) and agreement of clusters with identities."""
+"""Scores: retrieval (mAP, CMC, mINP), verification, agreement of clusters with identities."""
 
 from reidzoo.metrics.distances import distance_blocks
 from reidzoo.metrics.partition import PartitionScores, partition_scores
@@ -8,13 +8,16 @@ from reidzoo.metrics.retrieval import (
     retrieval_scores_from_distances,
 )
 from reidzoo.metrics.torchmetric import ReIDRetrieval
+from reidzoo.metrics.verification import VerificationScores, verification_scores
 
 __all__ = [
     "PartitionScores",
     "ReIDRetrieval",
     "RetrievalScores",
+    "VerificationScores",
     "distance_blocks",
     "partition_scores",
     "retrieval_scores",
     "retrieval_scores_from_distances",
+    "verification_scores",
 ]

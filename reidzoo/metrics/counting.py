@@ -6,55 +6,41 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from reidzoo.metrics.truth import UNKNOWN_CAMERA
+from reidzoo.metrics.truth import UNKNOWN_CAMERA, Truth
 
 Floats = NDArray[np.float64]
 
 
-@numba.njit(cache=True, parallel=True)
-def rank_answers(
-    distances: NDArray[Any],
-    order: NDArray[np.int64],
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
-    query_cameras: NDArray[np.int64],
-    gallery_cameras: NDArray[np.int64],
-    dropped: NDArray[np.int64],
-    scores: Floats,
-) -> None:
-    """Score each query of a block; the arguments between the first and the last are `Truth`'s.
+@numba.njit(cache=True, nogil=True)
+def rank_answers(distances: NDArray[Any], truth: Truth, scores: Floats) -> None:
+    """Score each query of a block.
 
-    Every query is one thread's, so the result does not depend on the number of threads.
+    It releases the GIL: threads may score parts of a block, each query by itself.
 
     Args:
         distances: [q, G] without NaN.
-        order: see `Truth`; `first`, `last` and `query_cameras` are the block's part, [q].
-        first: as above.
-        last: as above.
-        query_cameras: as above.
-        gallery_cameras: [G].
-        dropped: gallery positions that answer nothing.
+        truth: of these q queries.
         scores: filled [q, 3]: average precision, rank of the first right answer, and right answers
             over the rank of the last one; NaN for a query without a right answer.
     """
-    for q in numba.prange(len(distances)):
+    for q in range(len(distances)):
         row = distances[q].copy()
-        candidates = order[first[q] : last[q]]
-        camera = query_cameras[q]
+        candidates = truth.order[truth.first[q] : truth.last[q]]
+        camera = truth.query_cameras[q]
         answers = np.empty(len(candidates), dtype=np.int64)
         found = 0
         for g in candidates:
-            if camera == gallery_cameras[g] and camera != UNKNOWN_CAMERA:
+            if camera == truth.gallery_cameras[g] and camera != UNKNOWN_CAMERA:
                 row[g] = np.nan  # NaN is neither smaller nor larger: it is never counted
             else:
                 answers[found] = g
                 found += 1
-        for g in dropped:
+        for g in truth.dropped:
             row[g] = np.nan
         _score(row, answers[:found], scores[q])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _score(row: NDArray[Any], answers: NDArray[np.int64], score: Floats) -> None:
     """Average precision, first rank and inverse penalty of one query into `score` [3]."""
     if len(answers) == 0:
@@ -76,7 +62,7 @@ def _score(row: NDArray[Any], answers: NDArray[np.int64], score: Floats) -> None
     score[2] = len(answers) / _rank(row, farthest)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _count_up_to(values: NDArray[Any], limit: float) -> int:
     """How many values are <= limit; indices and a 32-bit counter let the compiler vectorise."""
     count = np.int32(0)
@@ -85,7 +71,7 @@ def _count_up_to(values: NDArray[Any], limit: float) -> int:
     return int(count)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _count_below(values: NDArray[Any], limit: float) -> int:
     """How many values are < limit."""
     count = np.int32(0)
@@ -94,7 +80,7 @@ def _count_below(values: NDArray[Any], limit: float) -> int:
     return int(count)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _rank(row: NDArray[Any], g: int) -> int:
     """Place of gallery position g, from 1, in the order of (distance, position)."""
     return 1 + _count_up_to(row[:g], row[g]) + _count_below(row[g + 1 :], row[g])

@@ -7,8 +7,10 @@ answer are left out. Source: the evaluators of cluster-contrast-reid and SpCL (s
 """
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypedDict
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -128,19 +130,25 @@ def _score_blocks(blocks: Iterable[NDArray[Any]], truth: Truth) -> NDArray[np.fl
         if np.isnan(block.min()):
             bad = part.start + int(np.isnan(block).any(axis=1).argmax())
             raise ValueError(f"distances hold NaN in row {bad}: look at this query's features")
-        rank_answers(
-            block,
-            truth.order,
-            truth.first[part],
-            truth.last[part],
-            truth.query_cameras[part],
-            truth.gallery_cameras,
-            truth.dropped,
-            scores[part],
-        )
+        _score_block(block, truth, part, scores)
     if done != rows:
         raise ValueError(f"distances have {done} rows, but there are {rows} query identities")
     return scores
+
+
+def _score_block(
+    block: NDArray[Any], truth: Truth, part: slice, scores: NDArray[np.float64]
+) -> None:
+    """Share a block's queries among threads; plain ones, which a later fork does not trip over."""
+    threads = numba.get_num_threads()
+    bounds = np.linspace(0, len(block), threads + 1).astype(int)
+
+    def score(first: int, last: int) -> None:
+        queries = slice(part.start + first, part.start + last)
+        rank_answers(block[first:last], truth.of_queries(queries), scores[queries])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(score, bounds[:-1], bounds[1:]))  # list: an exception comes out here
 
 
 def _average(scores: NDArray[np.float64]) -> RetrievalScores:

@@ -1,7 +1,6 @@
 """Who is a right answer to whom: the bookkeeping that every retrieval score shares."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,11 @@ UNKNOWN_CAMERA = -1
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     """Gallery positions of each query's identity, found by one sort instead of a Q x G mask.
 
     The candidates of query q are `order[first[q]:last[q]]`, ascending; those of the query's own
-    known camera are no answers, neither right nor wrong.
+    known camera are no answers, neither right nor wrong. Compiled code reads it as it is.
 
     Args:
         order: gallery positions sorted by identity, [G].
@@ -34,6 +32,14 @@ class Truth:
     query_cameras: Integers
     gallery_cameras: Integers
     dropped: Integers
+
+    def of_queries(self, part: slice) -> "Truth":
+        """The same for some of the queries."""
+        return self._replace(
+            first=self.first[part],
+            last=self.last[part],
+            query_cameras=self.query_cameras[part],
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
