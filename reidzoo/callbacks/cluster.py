@@ -97,8 +97,9 @@ class ClusterCallback(ReportingCallback):
             self.labels = self.labels.to(method.device)
         method.labels = self.labels
         data = datamodule_of(trainer)
-        labels = torch.zeros(len(data.cameras)).long() if self.labels is None else self.labels.labels
-        data.sampler.set_plan(labels.cpu(), epoch)
+        unlabelled = torch.zeros_like(data.cameras)  # for methods that never cluster
+        planned = unlabelled if self.labels is None else self.labels.labels.cpu()
+        data.sampler.set_plan(planned, epoch)
 
     def _due(self, when: str, epoch: int) -> bool:
         return (when == "epoch" and epoch % self.every == 0) or (when == "start" and epoch == 0)
@@ -169,13 +170,23 @@ def check_labels(
 
 def calibrate(trainer: pl.Trainer, method: Method) -> None:
     """Give a network of random weights batch-norm statistics before its first extraction."""
-    if not method.network.is_untrained():
+    if not is_untrained(method):
         return
     data = datamodule_of(trainer)
     records = data.splits.train
     chosen = torch.linspace(0, len(records) - 1, min(len(records), CALIBRATION)).long().tolist()
     loader = data.plain_loader(records, chosen)
     calibrate_batch_norm(method.network, (batch["image"].to(method.device) for batch in loader))
+
+
+def is_untrained(method: Method) -> bool:
+    """Whether the weights are random and batch norm has never seen a batch."""
+    counters = (
+        buffer
+        for name, buffer in method.network.named_buffers()
+        if name.endswith("num_batches_tracked")
+    )
+    return method.network_options.weights is None and not any(map(bool, counters))
 
 
 def as_method(module: pl.LightningModule) -> Method:

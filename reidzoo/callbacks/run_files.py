@@ -71,7 +71,9 @@ def summarise(history: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     >>> summarise([{"epoch": 0.0, "mAP": 0.1}, first, second])["best"]
     {'epoch': 2.0, 'mAP': 0.5}
     """
-    summary = {"untrained": scores for scores in history[:1] if scores["epoch"] == 0}
+    summary = {}
+    if history and history[0]["epoch"] == 0:
+        summary["untrained"] = history[0]
     trained = [scores for scores in history if scores["epoch"] > 0]
     if trained:
         summary["last"] = trained[-1]

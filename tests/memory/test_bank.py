@@ -23,10 +23,7 @@ def slow_update(rows, features, labels, momentum, rule):
         return rows
     for y in labels.unique():
         mine = features[labels == y]
-        if rule == "hardest":
-            f = mine[(mine @ rows[y]).argmin()]
-        else:
-            f = mine.mean(0)
+        f = mine[(mine @ rows[y]).argmin()] if rule == "hardest" else mine.mean(0)
         rows[y] = F.normalize(momentum * rows[y] + (1 - momentum) * f, dim=0)
     return rows
 
