@@ -1,0 +1,87 @@
+"""DBSCAN on a sparse distance graph, with union-find: O(pairs), numbered as scikit-learn does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from reidzoo.clustering.contracts import Array
+from reidzoo.clustering.jaccard import TIE, check_options, jaccard_graph
+from reidzoo.clustering.normalisation import Normalise, normalise_rows
+from reidzoo.clustering.rows import like
+
+MAX_DISTANCE = 0.7  # graphs reach at least this far, so that one serves several eps
+
+
+def dbscan(graph: csr_matrix, eps: float, min_samples: int = 4) -> NDArray[np.int64]:
+    """Label the rows of a symmetric distance graph by DBSCAN.
+
+    A pair counts as neighbours iff distance <= eps + 1e-6: Jaccard distances sit exactly on
+    fractions such as 1/2, where rounding must not decide. A row counts as its own neighbour.
+    Clusters are numbered by their lowest core row; a border row belongs to the lowest-numbered
+    cluster that has a core row near it. Both are what scikit-learn's visiting order gives.
+
+    Args:
+        graph: symmetric CSR [N, N] of distances; a missing pair is farther than eps.
+        eps: radius, at most the `max_distance` of the graph (where it knows it).
+        min_samples: neighbours that make a row a core row, itself included.
+
+    Returns:
+        labels [N] int64, 0..C-1, -1 outlier.
+
+    Raises:
+        ValueError: eps beyond the graph or negative, or min_samples below 1.
+
+    >>> near = csr_matrix(np.array([[0, 0.1, 0], [0.1, 0, 0], [0, 0, 0]]))
+    >>> dbscan(near, 0.3, min_samples=2)
+    array([ 0,  0, -1])
+    """
+    from reidzoo.clustering import components
+
+    reach = getattr(graph, "max_distance", np.inf)
+    if not 0 <= eps <= reach:
+        raise ValueError(f"eps={eps}; allowed: 0 to the graph's max_distance={reach}")
+    if min_samples < 1:
+        raise ValueError(f"min_samples={min_samples}; allowed: 1 or more (the row itself counts)")
+    return components.label_rows(graph.indptr, graph.indices, graph.data, eps + TIE, min_samples)
+
+
+@dataclass(frozen=True)
+class JaccardDBSCAN:
+    """DBSCAN on the k-reciprocal Jaccard distance: the clusterer of SpCL, Cluster Contrast, HHCL.
+
+    Args:
+        k1: length of the neighbour lists, the image itself included.
+        k2: images averaged in local query expansion, the image itself included; 1 switches it off.
+        eps: radius of DBSCAN, below 1.
+        min_samples: neighbours that make a core image, itself included.
+        normalise: "none", or remove from the features of each camera their mean ("camera_mean"),
+            or mean and standard deviation ("camera_meanstd"), before clustering.
+
+    >>> rows = np.eye(8, dtype=np.float32)[[0, 0, 0, 0, 1]]
+    >>> JaccardDBSCAN(k1=4, k2=1, min_samples=2)(rows)
+    array([ 0,  0,  0,  0, -1])
+    """
+
+    k1: int = 30
+    k2: int = 6
+    eps: float = 0.6
+    min_samples: int = 4
+    normalise: Normalise = "none"
+
+    def __post_init__(self) -> None:
+        check_options(self.k1, self.k2, self.eps)
+
+    def graph(self, features: Array, cameras: Array | None = None) -> csr_matrix:
+        """Compute the graph once; it serves every eps up to 0.7 (or `self.eps`, if larger)."""
+        rows = normalise_rows(features, cameras, self.normalise)
+        return jaccard_graph(rows, self.k1, self.k2, max(self.eps, MAX_DISTANCE))
+
+    def labels(self, graph: csr_matrix, eps: float | None = None) -> NDArray[np.int64]:
+        """Label the graph at `eps`, or at the clusterer's own."""
+        return dbscan(graph, self.eps if eps is None else eps, self.min_samples)
+
+    def __call__(self, features: Array, cameras: Array | None = None) -> Array:
+        """Cluster unit rows [N, D] (cameras [N], -1 unknown); labels [N] int64, -1 outlier."""
+        return like(self.labels(self.graph(features, cameras)), features)
