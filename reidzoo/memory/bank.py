@@ -75,8 +75,11 @@ class ClusterMemory(MemoryBank):
             raise ValueError(f"update={update!r}: allowed are {', '.join(get_args(Update))}")
         self.momentum, self.temperature, self.rule = momentum, temperature, update
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Similarities of unit rows [B, D] to every memory row, over temperature: [B, C] fp32."""
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Similarities of unit rows [B, D] to every memory row, over temperature: [B, C] fp32.
+
+        `labels` [B] make no difference here; some memories answer by the own cluster.
+        """
         return features @ self.rows.T / self.temperature
 
     @torch.no_grad()
