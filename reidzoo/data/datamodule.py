@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader, Subset
 
 from reidzoo import distributed
 from reidzoo.data.augment import Augment
-from reidzoo.data.dataset import DrawnImages, Item, PlainImages, collate_items
+from reidzoo.data.dataset import Batch, DrawnImages, PlainImages, keep_batch
 from reidzoo.data.formats.checks import with_notes
-from reidzoo.data.images import ImageFiles
 from reidzoo.data.records import UNKNOWN_IDENTITY, Counts, Record, Splits
 from reidzoo.data.samplers import PlanSampler, PlanShape, Sampling
 from reidzoo.errors import UserError
+from reidzoo.images import ImageFiles
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class ReIDDataModule(pl.LightningDataModule):
             world_size,
         )
 
-    def train_dataloader(self) -> DataLoader[Item]:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of `image` uint8 [B, 3, H, W] (or [B, V, 3, H, W]), `index` and `camera` [B]."""
         from reidzoo.data.transforms import make_augmentation  # albumentations is slow to import
 
@@ -161,13 +161,13 @@ class ReIDDataModule(pl.LightningDataModule):
             drop_last=True,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            collate_fn=collate_items,
+            collate_fn=keep_batch,
             worker_init_fn=use_one_thread,
             pin_memory=self._on_cuda(),
             generator=torch.Generator().manual_seed(self.seed),
         )
 
-    def plain_loader(self, records: Sequence[Record], shard: Sequence[int]) -> DataLoader[Item]:
+    def plain_loader(self, records: Sequence[Record], shard: Sequence[int]) -> DataLoader[Batch]:
         """Un-augmented batches of `image` uint8 [B, 3, H, W] and `index` [B], in shard order.
 
         Args:
@@ -178,7 +178,7 @@ class ReIDDataModule(pl.LightningDataModule):
             Subset(PlainImages(self._source(records)), shard),
             batch_size=self.test_batch_size,
             num_workers=self.workers,
-            collate_fn=collate_items,
+            collate_fn=keep_batch,
             worker_init_fn=use_one_thread,
             pin_memory=self._on_cuda(),
             generator=torch.Generator().manual_seed(self.seed),  # leaves the global one alone

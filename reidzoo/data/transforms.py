@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from reidzoo.data.augment import Augment
-from reidzoo.data.images import Pixels
 from reidzoo.data.samplers import Key
+from reidzoo.images import Pixels
 
 # The published runs erase after normalisation, with the ImageNet means as *normalised* values;
 # as pixels that is 255 * (mean * deviation + mean).

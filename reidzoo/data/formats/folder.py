@@ -11,9 +11,9 @@ from typing import Literal
 
 from reidzoo.data.formats.places import ROOT_OPTION, contents, images_under, natural
 from reidzoo.data.formats.table import PARTS, Row, read_table
-from reidzoo.data.images import read_image
 from reidzoo.data.records import UNKNOWN_CAMERA, UNKNOWN_IDENTITY, Record, Splits
 from reidzoo.errors import UserError
+from reidzoo.images import read_image
 
 CAMERA_IN_NAME = re.compile(r"_c(\d+)")
 IDENTITY_IN_NAME = re.compile(r"(-?\d+)_c\d")

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from reidzoo.data.dataset import PlainImages, collate_items
-from reidzoo.data.images import ImageFileError, ImageFiles, read_image, resize
+from reidzoo.data.dataset import PlainImages, keep_batch
+from reidzoo.images import ImageFileError, ImageFiles, read_image, resize
 
 
 def scene(height=128, width=64):
@@ -115,7 +115,7 @@ def test_the_line_survives_a_worker(tmp_path):
     files = ImageFiles([str(path)], 32, 16)
     with pytest.raises(ImageFileError) as alone:
         files[0]
-    loader = DataLoader(PlainImages(files), num_workers=1, collate_fn=collate_items)
+    loader = DataLoader(PlainImages(files), num_workers=1, collate_fn=keep_batch)
     with pytest.raises(ImageFileError) as in_worker:
         next(iter(loader))
     assert str(in_worker.value) == str(alone.value)
@@ -140,10 +140,10 @@ def test_shrinking_does_not_alias():
     assert np.abs(resize(stripes, 32, 16).astype(int) - 100).max() <= 1
 
 
-def test_items_and_batches_have_the_promised_shape(tmp_path):
+def test_batches_have_the_promised_shape(tmp_path):
     paths = [str(save(tmp_path / f"{i}.png", scene() // (i + 1))) for i in range(3)]
     images = PlainImages(ImageFiles(paths, 32, 16))
-    batch = collate_items([images[2], images[0]])
+    batch = images.__getitems__([2, 0])
     assert batch["image"].shape == (2, 3, 32, 16)
     assert batch["image"].dtype == torch.uint8
     assert batch["image"].is_contiguous(memory_format=torch.channels_last)
