@@ -1,0 +1,192 @@
+"""Trained networks on disk: saved as plain tensors and JSON, read back without running code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+
+from reidzoo.errors import UserError
+from reidzoo.files import written_whole
+from reidzoo.images import Pixels, read_image, resize
+from reidzoo.models.embedder import Embedder
+from reidzoo.models.options import EmbedderOptions
+from reidzoo.models.weights import read_tensors
+
+PREFIX = "network."  # of the embedder's weights in a checkpoint
+
+
+class ImageTransform:
+    """An image of any size to the bytes that a trained embedder takes.
+
+    >>> ImageTransform(64, 32)(np.zeros((100, 50, 3), np.uint8)).shape
+    torch.Size([3, 64, 32])
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height = height
+        self.width = width
+
+    def __call__(self, image: str | Path | Image.Image | Pixels) -> Tensor:
+        """Path, Pillow image, or RGB array [h, w, 3] uint8 -> [3, height, width] uint8.
+
+        Raises:
+            ValueError: an array of another shape or type.
+            UserError: a file that cannot be read.
+        """
+        if isinstance(image, str | Path):
+            pixels = read_image(image)
+        elif isinstance(image, Image.Image):
+            upright: Any = ImageOps.exif_transpose(image)
+            pixels = np.array(upright.convert("RGB"))
+        else:
+            pixels = image
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ValueError(
+                f"an image array must be RGB uint8 [h, w, 3], got {pixels.dtype} "
+                f"{list(pixels.shape)}"
+            )
+        resized = resize(pixels, self.height, self.width)
+        return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
+
+
+class TrainedEmbedder(nn.Module):
+    """An embedder with what is needed to use it; `reidzoo.load` makes it, in eval mode.
+
+    Args:
+        card: network options ("network"), image size ("height", "width") and anything else
+            that is worth knowing ("method", "data", "threshold").
+
+    Attributes:
+        config: the card.
+        transform: image -> [3, H, W] uint8.
+        threshold: similarity above which two rows are the same person, or None.
+    """
+
+    def __init__(self, card: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.config = dict(card)
+        self.transform = ImageTransform(int(card["height"]), int(card["width"]))
+        self.threshold: float | None = card.get("threshold")
+        # The weights come from the file: nothing is downloaded.
+        self.network = Embedder(replace(EmbedderOptions.from_dict(card["network"]), weights=None))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, 3, H, W], uint8 or already normalised floats -> [B, D] unit rows, fp32."""
+        rows: Tensor = self.network(image)
+        return rows
+
+
+def save_embedder(path: str | Path, embedder: Embedder, config: Mapping[str, Any]) -> None:
+    """Write the weights as safetensors and, beside them, the card as JSON.
+
+    Both appear whole or not at all. Channels-last weights are written in the ordinary layout.
+
+    Args:
+        path: ends with .safetensors; the JSON gets the same name.
+        embedder: the network.
+        config: plain values with at least "height" and "width"; "network" is filled in.
+
+    Raises:
+        ValueError: another suffix, or no image size.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path}: weights are saved as .safetensors")
+    if not {"height", "width"} <= config.keys():
+        raise ValueError("the configuration of a saved embedder needs 'height' and 'width'")
+    card = dict(config) | {"network": asdict(embedder.options)}
+    tensors = {name: value.contiguous() for name, value in embedder.state_dict().items()}
+    text = json.dumps(card, indent=2, sort_keys=True) + "\n"
+    with written_whole(path.with_suffix(".json")) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    with written_whole(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary)
+
+
+def load(path: str | Path) -> TrainedEmbedder:
+    """Read a trained network from a run folder, a checkpoint or a safetensors file.
+
+    A run folder stands for its last checkpoint: the best one was chosen on the test set. Only
+    plain tensors are read, so a file cannot run code.
+
+    Args:
+        path: the folder, `*.ckpt`, or `*.safetensors` with its JSON beside it.
+
+    Returns:
+        The network in eval mode on the CPU, with `transform`, `threshold` and `config`.
+
+    Raises:
+        UserError: in one line, why the file cannot be used.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.safetensors"
+    >>> embedder = Embedder(EmbedderOptions("small", weights=None))
+    >>> save_embedder(path, embedder, {"height": 64, "width": 32})
+    >>> model = load(path)
+    >>> model(model.transform(np.zeros((9, 5, 3), np.uint8))[None]).shape
+    torch.Size([1, 128])
+    """
+    what = str(path)
+    file = find_weights(path, what)
+    content = read_tensors(file, what)
+    if file.suffix == ".safetensors":
+        card = _parse_card(_read_card(file), what)
+    else:
+        card = _parse_card(content.get("reidzoo"), what)
+        content = {
+            name.removeprefix(PREFIX): value
+            for name, value in content.get("state_dict", {}).items()
+            if name.startswith(PREFIX)
+        }
+    try:
+        model = TrainedEmbedder(card)
+        model.network.load_state_dict(content)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{what}: its tensors and its description disagree ({reason})") from error
+    return model.eval()
+
+
+def find_weights(path: str | Path, what: str) -> Path:
+    """The file that a path stands for: itself, or the last checkpoint of a run folder.
+
+    Args:
+        path: a file or a folder.
+        what: how an error message begins.
+
+    Raises:
+        UserError: nothing is there.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        return path
+    for folder in (path / "checkpoints", path):
+        for name in ("last.ckpt", "best.ckpt"):
+            if (folder / name).is_file():
+                return folder / name
+    raise UserError(f"{what}: no checkpoints/last.ckpt in this folder; give a run folder or a file")
+
+
+def _read_card(weights: Path) -> str | None:
+    file = weights.with_suffix(".json")
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def _parse_card(text: Any, what: str) -> dict[str, Any]:
+    if text is None:
+        raise UserError(
+            f"{what}: no description of the network with it (a reidzoo checkpoint carries one, "
+            f"a .safetensors file has it in a .json of the same name); was it made by reidzoo?"
+        )
+    try:
+        card: dict[str, Any] = json.loads(text)
+        return card | {"height": int(card["height"]), "width": int(card["width"])}
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{what}: the description of its network is damaged ({error!r})") from error
