@@ -14,7 +14,6 @@ from reidzoo.callbacks.rooms import datamodule_of
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.files import written_whole
 from reidzoo.methods.state import PseudoLabels
-from reidzoo.visual import ranked_lists
 
 Kind = TypeVar("Kind", bound=pl.Callback)
 
@@ -92,6 +91,8 @@ def write_labels(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> None
 
 def draw_answers(path: Path, answers: Answers, data: ReIDDataModule) -> None:
     """Ranked lists of a few queries, right answers framed in green, wrong ones in red."""
+    from reidzoo.visual import ranked_lists  # drawing is needed once, at the end
+
     sheet = ranked_lists(
         [data.splits.query[i] for i in answers.queries.tolist()],
         [[data.splits.gallery[i] for i in row] for row in answers.gallery.tolist()],

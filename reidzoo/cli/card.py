@@ -15,12 +15,12 @@ from reidzoo.methods.base import Method
 
 ROWS = (("untrained", "untrained"), ("last", "last epoch"), ("best", "best epoch, chosen on test"))
 AGREEMENT = (  # figure of results.json -> how it reads
-    ("cluster/count", "clusters", "{:.0f}"),
-    ("cluster/outlier_share", "outliers", "{:.1%}"),
-    ("cluster/ari", "ARI", "{:.3f}"),
-    ("cluster/nmi", "NMI", "{:.3f}"),
-    ("cluster/pairwise_precision", "pairwise precision", "{:.3f}"),
-    ("cluster/pairwise_recall", "pairwise recall", "{:.3f}"),
+    ("count", "clusters", "{:.0f}"),
+    ("outlier_share", "outliers", "{:.1%}"),
+    ("ari", "ARI", "{:.3f}"),
+    ("nmi", "NMI", "{:.3f}"),
+    ("pairwise_precision", "pairwise precision", "{:.3f}"),
+    ("pairwise_recall", "pairwise recall", "{:.3f}"),
 )
 
 
@@ -98,19 +98,20 @@ def print_results(folder: Path) -> None:
     if not path.is_file():
         return
     results = json.loads(path.read_text(encoding="utf-8"))
-    console = Console(highlight=False)
-    console.print(results_table(results))
+    Console(highlight=False).print(results_table(results))
     cluster = [
         f"{word} {form.format(results['cluster'][name])}"
         for name, word, form in AGREEMENT
         if name in results.get("cluster", {})
     ]
-    seconds = [f"{name} {value:.1f}" for name, value in results.get("seconds", {}).items()]
+    seconds = dict(results.get("seconds", {}))
+    total = seconds.pop("epoch", sum(seconds.values()))
+    stages = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     picture = folder / "ranked_lists.png"
     print_pairs(
         {
             "last clusters": ", ".join(cluster),
-            "seconds": ", ".join(seconds),
+            "seconds": f"{total:.1f}: {stages}" if stages else "",
             "ranked lists": str(picture) if picture.is_file() else "",
             "run": str(folder),
         }
@@ -132,14 +133,8 @@ def results_table(results: dict[str, Any]) -> Table:
 
 
 def print_pairs(pairs: dict[str, str]) -> None:
-    """Two columns; empty ones are left out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    """Two columns, never wrapped, so that a path can be copied; empty ones are left out."""
+    width = max(map(len, pairs)) + 2
     for name, text in pairs.items():
         if text:
-            table.add_row(name, text)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-
-
+            print(f"{name:{width}}{text}")

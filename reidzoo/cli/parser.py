@@ -44,6 +44,7 @@ def build_parser(method: type, data: type) -> ArgumentParser:
     parser.add_class_arguments(method, "method")
     parser.add_class_arguments(data, "data")
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=set(FIXED))
+    parser.set_defaults({"trainer.max_epochs": 50, "trainer.enable_model_summary": False})
     parser.add_class_arguments(ClusterCallback, "cluster")
     parser.add_class_arguments(EvaluationCallback, "evaluate")
     parser.add_class_arguments(LoggerOptions, "logger")
@@ -101,9 +102,28 @@ def to_tree(
     return {key: value for key, value in tree.items() if value is not None}
 
 
+class Dumper(yaml.SafeDumper):
+    """One setting per line; lists of plain values stay on one line."""
+
+
+def represent_list(dumper: Dumper, items: list[Any]) -> yaml.Node:
+    """`[0.45, 0.45, 0.45]` on one line, lists of objects one below the other."""
+    flow = not any(isinstance(item, dict) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flow)
+
+
+Dumper.add_representer(list, represent_list)
+
+
 def to_yaml(tree: Tree) -> str:
-    """Settings as YAML text, short lists on one line."""
-    return yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=100)
+    """Settings as YAML text, one per line.
+
+    >>> print(to_yaml({"method": {"name": "hhcl", "mean": [0.4, 0.5]}}), end="")
+    method:
+      name: hhcl
+      mean: [0.4, 0.5]
+    """
+    return yaml.dump(tree, Dumper=Dumper, sort_keys=False)
 
 
 # ---------------------------------------------------------------- classes by short name

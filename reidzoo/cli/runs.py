@@ -3,6 +3,8 @@
 import copy
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,39 +41,49 @@ class Run:
     finished: int = 0
 
 
-def choose_run(tree: Tree, method: str, data: str) -> tuple[Run, str]:
-    """The run to work in, the same on every rank, and one line about it if there is news.
+def find_run(tree: Tree, method: str, data: str) -> tuple[Run | None, str]:
+    """The run to continue, None to start a new one, and one line about it if there is news.
 
-    Only rank 0 makes the folder. Processes started by Lightning are told by an environment
-    variable; with torchrun or SLURM each process looks for itself, which is safe because nobody
-    can write a checkpoint before all have joined, and only rank 0 writes anything at all.
+    With torchrun or SLURM each process looks for itself. That is safe: nobody can write a
+    checkpoint before all processes have joined.
     """
-    told = os.environ.get(RUN)
-    if told and "LOCAL_RANK" in os.environ:
+    if told := os.environ.get(RUN):
         folder, checkpoint, finished = json.loads(told)
         return Run(Path(folder), Path(checkpoint) if checkpoint else None, finished), ""
-    base = Path(tree["output"]).expanduser() / f"{method}_{data}"
-    resume, news = tree.get("resume"), ""
-    checkpoint = None
+    base = base_folder(tree, method, data)
+    resume = tree.get("resume")
+    if resume is None:
+        return None, ""
     if resume == "auto":
         checkpoint = newest(base, tree)
         if checkpoint is None:
-            news = f"--resume auto: no run with these settings in {base}; starting anew"
-    elif resume:
+            return None, f"--resume auto: no run with these settings in {base}; starting anew"
+    else:
         checkpoint = checkpoint_in(Path(resume).expanduser(), f"--resume {resume}")
-    if checkpoint is None:
-        return Run(new_folder(base)), news
     finished = check_checkpoint(checkpoint, tree, method, data)
     folder = checkpoint.resolve().parent.parent
     if not (folder / "config.yaml").is_file():
         folder = new_folder(base)
-    return Run(folder, checkpoint, finished), f"continues {folder} after epoch {finished}"
+    return Run(folder, checkpoint, finished), f"continuing {folder} after epoch {finished}"
 
 
-def announce(run: Run) -> None:
-    """Leave word for the processes that Lightning is going to start."""
+def base_folder(tree: Tree, method: str, data: str) -> Path:
+    """Folder of all runs of a pair."""
+    return Path(tree["output"]).expanduser() / f"{method}_{data}"
+
+
+@contextmanager
+def announced(run: Run) -> Iterator[None]:
+    """Leave word for the processes that Lightning is going to start, for a while."""
     checkpoint = str(run.checkpoint) if run.checkpoint else None
+    before = os.environ.get(RUN)
     os.environ[RUN] = json.dumps([str(run.folder), checkpoint, run.finished])
+    try:
+        yield
+    finally:
+        del os.environ[RUN]
+        if before is not None:
+            os.environ[RUN] = before
 
 
 def new_folder(base: Path) -> Path:

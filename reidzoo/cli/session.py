@@ -1,6 +1,5 @@
 """From a request to a trained model: classes, settings, run folder, fit."""
 
-import os
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
@@ -13,7 +12,7 @@ from reidzoo.cli.layers import Layer, Tree, published
 from reidzoo.cli.loggers import log_picture, make_loggers, read_rows
 from reidzoo.cli.parser import build_parser, instantiate, settle, to_tree, to_yaml
 from reidzoo.cli.request import DEFAULT_DATA, Request
-from reidzoo.cli.runs import RUN, Run, announce, choose_run, process_rank
+from reidzoo.cli.runs import Run, announced, base_folder, find_run, new_folder, process_rank
 from reidzoo.cli.training import make_trainer, mute
 from reidzoo.cli.weights import init_network
 
@@ -63,27 +62,35 @@ def train(session: Session) -> None:
     """Fit, and leave everything in the run folder."""
     mute()
     tree = session.tree()
-    pl.seed_everything(session.settings.seed, verbose=False)
-    objects = instantiate(session.parser, session.settings)
-    method, data = objects.method, objects.data
-    method.settings = describe(session, tree)
-    if session.settings.init and not session.settings.resume:
-        init_network(method.network, session.settings.init)
-    run, news = choose_run(tree, session.method, session.data)
-    if process_rank() == 0:
-        if news:
-            print(news)
-        if run.checkpoint is None:
-            with written_whole(run.folder / "config.yaml") as file:
-                file.write_text(to_yaml(tree), encoding="utf-8")
-        announce(run)
-    try:
-        if not 0 <= (objects.trainer.max_epochs or 0) <= run.finished or run.checkpoint is None:
+    run, news = find_run(tree, session.method, session.data)
+    first = process_rank() == 0
+    if news and first:
+        print(news)
+    objects = make_objects(session, tree, weights=run is None)
+    if run is None:
+        run = Run(new_folder(base_folder(tree, session.method, session.data)))
+    if first:
+        with written_whole(run.folder / "config.yaml") as file:
+            file.write_text(to_yaml(tree | {"resume": None}), encoding="utf-8")
+    epochs = objects.trainer.max_epochs
+    if run.checkpoint is None or epochs < 0 or run.finished < epochs:
+        with announced(run):
             run_trainer(session, objects, run, tree)
-    finally:
-        os.environ.pop(RUN, None)
-    if process_rank() == 0:
+    if first:
         print_results(run.folder)
+
+
+def make_objects(session: Session, tree: Tree, weights: bool) -> Namespace:
+    """Method, data module and callbacks; weights only where nothing replaces them at once."""
+    settings = session.settings.clone()
+    if settings.init or not weights:
+        settings.method.network.weights = None
+    pl.seed_everything(settings.seed, verbose=False)
+    objects = instantiate(session.parser, settings)
+    objects.method.settings = describe(session, tree)
+    if settings.init and weights:
+        init_network(objects.method.network, settings.init)
+    return objects
 
 
 def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> None:

@@ -117,7 +117,7 @@ class Method(pl.LightningModule):
         kept = {name: out[name].detach() for name in self.remember}
         self._step = kept, {name: value for name, value in batch.items() if name != "image"}
         logged = {"loss": loss} | {f"loss/{name}": term for name, term in terms.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(kept))
+        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["index"]))
         return loss
 
     def on_after_backward(self) -> None:

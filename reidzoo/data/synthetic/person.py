@@ -39,7 +39,7 @@ SKINS: tuple[Colour, ...] = (
     (138, 94, 66),
     (88, 58, 42),
 )
-HAIRS: tuple[Colour, ...] = (
+HAIR_COLOURS: tuple[Colour, ...] = (
     (24, 20, 18),
     (58, 38, 26),
     (110, 74, 42),
@@ -82,31 +82,38 @@ class Person:
     head: float
 
 
+PATTERNS: tuple[Pattern, ...] = (
+    *("plain", "plain", "plain"),
+    *("stripes", "bars", "check", "block", "disc", "jacket"),
+)
+HAIR_STYLES: tuple[Hair, ...] = ("short", "short", "long", "bald", "cap")
+BAGS: tuple[Bag, ...] = ("none", "none", "backpack", "backpack", "shoulder", "hand")
+LEGWEAR: tuple[Legwear, ...] = ("trousers", "trousers", "trousers", "shorts", "skirt")
+COATS = (0.0, 0.0, 0.10, 0.22)
+
+Choice = TypeVar("Choice")
+
+
 def draw_person(random: np.random.Generator) -> Person:
     """Choose a person's looks.
 
-    >>> draw_person(np.random.default_rng(0)).hair in ("short", "long", "bald", "cap")
+    >>> draw_person(np.random.default_rng(0)).hair in HAIR_STYLES
     True
     """
-    patterns: list[Pattern] = ["plain"] * 3  # type: ignore[list-item]
-    patterns += ["stripes", "bars", "check", "block", "disc", "jacket"]
-    hairs: list[Hair] = ["short", "short", "long", "bald", "cap"]
-    bags: list[Bag] = ["none", "none", "backpack", "backpack", "shoulder", "hand"]
-    legwear: list[Legwear] = ["trousers", "trousers", "trousers", "shorts", "skirt"]
     return Person(
         upper=cloth(random),
         second=cloth(random),
-        pattern=pick(random, patterns),
+        pattern=pick(random, PATTERNS),
         repeats=int(random.integers(3, 7)),
         long_sleeves=bool(random.random() < 0.6),
-        coat=pick(random, [0.0, 0.0, 0.10, 0.22]),
-        legwear=pick(random, legwear),
-        lower=vary(random, pick(random, TROUSERS)) if random.random() < 0.75 else cloth(random),
+        coat=pick(random, COATS),
+        legwear=pick(random, LEGWEAR),
+        lower=shade(random, pick(random, TROUSERS)) if random.random() < 0.75 else cloth(random),
         shoes=pick(random, SHOES),
         skin=pick(random, SKINS),
-        hair_colour=pick(random, HAIRS),
-        hair=pick(random, hairs),
-        bag=pick(random, bags),
+        hair_colour=pick(random, HAIR_COLOURS),
+        hair=pick(random, HAIR_STYLES),
+        bag=pick(random, BAGS),
         bag_colour=cloth(random),
         shoulders=random.uniform(0.82, 1.18),
         hips=random.uniform(0.80, 1.20),
@@ -115,6 +122,21 @@ def draw_person(random: np.random.Generator) -> Person:
     )
 
 
-def pick[T](random: np.random.Generator, choices: "list[T] | tuple[T, ...]") -> T:
+def pick(random: np.random.Generator, choices: Sequence[Choice]) -> Choice:
     """Choose one of several, all equally likely."""
     return choices[int(random.integers(len(choices)))]
+
+
+def cloth(random: np.random.Generator) -> Colour:
+    """Choose the colour of a garment: nearly half are neutral, as in any street."""
+    if random.random() < 0.45:
+        return shade(random, pick(random, NEUTRALS))
+    hue, saturation, value = random.uniform((0.0, 0.45, 0.35), (1.0, 0.95, 0.95))
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return (round(255 * red), round(255 * green), round(255 * blue))
+
+
+def shade(random: np.random.Generator, colour: Colour) -> Colour:
+    """Make a colour a little lighter or darker."""
+    red, green, blue = np.clip(np.array(colour) * random.uniform(0.85, 1.15), 0, 255).astype(int)
+    return (int(red), int(green), int(blue))
