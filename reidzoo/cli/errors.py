@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from argparse import Action
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reidzoo.errors import UserError, nearest
@@ -93,22 +93,25 @@ def explain(error: Exception, parser: Any, where: str) -> UserError:
         key = f"{group[1]}.{group[2]}" if group[1] else group[2]
         return unknown_option(f"{where}{key}", key, actions)
     if not keys:
-        return UserError(f"{where if where != '--' else ''}{' '.join(text.split())}")
+        prefix = where if where != "--" else ""
+        return UserError(prefix + " ".join(text.removeprefix("argument ").split()))
     if group:
         allowed = class_hints(chosen[-1])
         return UserError(
             f"{where}{keys[0]}.{group[2]}: {chosen[-1].rpartition('.')[2]} has no such option; "
             f"{nearest(group[2], allowed)}"
         )
+    key = ".".join(keys)
     hint = getattr(actions.get(keys[0]), "_typehint", None)
     if len(keys) > 1 and chosen:
         hint = class_hints(chosen[-1]).get(keys[-1], hint)
     value = re.findall(r"(?:Got|Given) value: (.*)", text)
-    if not value or (chosen and len(keys) == 1):
+    if hint is None or not value:
         reason = " ".join(text.split("\n")[-1].split())
-        return UserError(f"{where}{'.'.join(keys)}: {reason}")
-    line = f"{where}{'.'.join(keys)}: expected {words(hint)}, got {value[-1]!r}"
-    close = nearest(value[-1], literals(hint)).partition("; ")[2]
+        return UserError(f"{where}{key}: {reason}")
+    given = "null" if value[-1] == "None" else value[-1]
+    close = nearest(given, literals(hint)).partition("; ")[2]
+    line = f"{where}{key}: expected {words(hint)}, got {given!r}"
     return UserError(f"{line}; {close}" if close else line)
 
 
@@ -120,9 +123,10 @@ def unknown_option(shown: str, key: str, actions: dict[str, Action]) -> UserErro
     if section == "trainer" and name in FIXED:
         return UserError(f"{shown}: not offered, {FIXED[name]}")
     known = [dest for dest in actions if dest != "help" and not dest.endswith(".help")]
-    close = nearest(key, known).rpartition("; ")[2]
-    hint = close if close.startswith("did you mean") else "--help lists all options"
-    return UserError(f"{shown}: no such option; {hint.replace('did you mean ', 'did you mean --')}")
+    close = nearest(key, known).rpartition("; did you mean ")[2]
+    dashes = "--" if shown.startswith("--") else ""
+    hint = f"did you mean {dashes}{close}" if close.endswith("?") else "--help lists all options"
+    return UserError(f"{shown}: no such option; {hint}")
 
 
 def class_hints(dotted: str) -> dict[str, Any]:
@@ -142,18 +146,23 @@ def literals(hint: Any) -> list[str]:
 def words(hint: Any) -> str:
     """A type in words.
 
-    >>> words(int | None), words(Literal["gem", "avg"])
-    ('an integer or null', 'gem or avg')
+    >>> words(int | None), words(Literal["gem", "avg"] | None)
+    ('an integer or null', 'gem or avg or null')
     """
+    return " or ".join(dict.fromkeys(parts(hint)))
+
+
+def parts(hint: Any) -> list[str]:
+    """The alternatives of a type, each in words."""
     if hint in (None, type(None)):
-        return "null"
+        return ["null"]
     if hint in WORDS:
-        return WORDS[hint]
+        return [WORDS[hint]]
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return " or ".join(str(value) for value in inside)
-    if origin in (list, tuple) or "Sequence" in str(origin):
-        return f"a list ({words(inside[0])})" if inside else "a list"
+        return [str(value) for value in inside]
+    if origin in (list, tuple, Sequence):
+        return [f"a list ({words(inside[0])})" if inside else "a list"]
     if inside:
-        return " or ".join(dict.fromkeys(words(part) for part in inside))
-    return f"a {getattr(hint, '__name__', str(hint))}"
+        return [word for part in inside for word in parts(part)]
+    return [f"a {getattr(hint, '__name__', str(hint))}"]

@@ -66,7 +66,8 @@ def details(session: "Session") -> str:
         *textwrap.wrap(provenance(session), WIDTH),
     ]
     section = ""
-    for action in session.parser._actions:
+    ordered = ["method", "data", "cluster", "evaluate", "logger", "trainer"]
+    for action in sorted(session.parser._actions, key=lambda a: rank(a, ordered)):
         key = action.dest
         if is_hidden(action):
             continue
@@ -76,6 +77,12 @@ def details(session: "Session") -> str:
         lines += option_lines(key, action, tree, sources)
         lines += object_lines(session.parser, session.settings.get(key), key, tree, sources)
     return "\n".join(lines)
+
+
+def rank(action: Action, sections: list[str]) -> int:
+    """Sections in order, options outside of sections first."""
+    section, dot, _ = action.dest.partition(".")
+    return sections.index(section) if dot else -1
 
 
 def first_paragraph(found: type) -> str:

@@ -48,7 +48,7 @@ def read_layer(path: Path, source: str) -> Layer:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{source}: cannot be read ({error})") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{source}: not valid YAML ({' '.join(str(error).split())})") from error
+        raise UserError(f"{source}: not valid YAML, {locate(error)}") from error
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
@@ -63,6 +63,14 @@ def read_layer(path: Path, source: str) -> Layer:
         elif key not in SECTIONS[-4:] and not isinstance(value, dict):
             raise UserError(f"{source}: {key}: expected options by name, got {value!r}")
     return Layer(source, tree)
+
+
+def locate(error: yaml.YAMLError) -> str:
+    """Where a YAML file is broken, in words."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def experiments() -> Path:

@@ -17,6 +17,7 @@ import reidzoo
 from reidzoo.errors import UserError, nearest
 
 PACKAGE = Path(reidzoo.__file__).parent
+KINDS = {"method": "method", "data": "data set"}
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
@@ -78,7 +79,7 @@ def check(option: str, name: str, entries: dict[str, Entry]) -> None:
     """Raise a UserError unless `name` is known or is the dotted name of somebody's own class."""
     if name not in entries and not DOTTED.fullmatch(name):
         raise UserError(
-            f"--{option} {name}: no such {option}; {nearest(name, entries)}; "
+            f"--{option} {name}: no such {KINDS[option]}; {nearest(name, entries)}; "
             f"or the dotted name of your own class"
         )
 

@@ -10,7 +10,8 @@ import json
 import os
 from argparse import ArgumentError
 from collections.abc import Iterable, Sequence
-from typing import Any, cast, get_args
+from dataclasses import dataclass, replace
+from typing import Any, get_args, get_origin
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -19,7 +20,7 @@ from reidzoo import clustering
 from reidzoo.cli.errors import explain
 from reidzoo.cli.layers import Layer, Tree, flatten
 from reidzoo.cli.loggers import LoggerOptions
-from reidzoo.errors import UserError
+from reidzoo.errors import UserError, nearest
 
 FIXED = {  # options of the Trainer that would break training, and what to use instead
     "reload_dataloaders_every_n_epochs": "fixed at 0: pseudo-labels reach a running sampler",
@@ -41,13 +42,13 @@ def build_parser(method: type, data: type) -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m reidzoo.fit", exit_on_error=False, allow_abbrev=False, add_help=False
     )
-    parser.add_class_arguments(method, "method")
-    parser.add_class_arguments(data, "data")
+    parser.add_class_arguments(LoggerOptions, "logger")  # what is made first fails first:
+    parser.add_class_arguments(ClusterCallback, "cluster")  # a method may have to fetch weights
+    parser.add_class_arguments(EvaluationCallback, "evaluate")
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=set(FIXED))
     parser.set_defaults({"trainer.max_epochs": 50, "trainer.enable_model_summary": False})
-    parser.add_class_arguments(ClusterCallback, "cluster")
-    parser.add_class_arguments(EvaluationCallback, "evaluate")
-    parser.add_class_arguments(LoggerOptions, "logger")
+    parser.add_class_arguments(data, "data")
+    parser.add_class_arguments(method, "method")
     parser.add_argument("--seed", type=int, default=1, help="Seed of everything random.")
     parser.add_argument("--output", type=str, default="runs", help="Folder of all runs.")
     parser.add_argument(
@@ -69,14 +70,17 @@ def settle(
     name = os.environ.get("REIDZOO_LOGGER")
     environment = [Layer("REIDZOO_LOGGER", {"logger": {"name": name}})] if name else []
     for layer in [*environment, *layers]:
-        tree = expand(without_names(layer.tree), choices)
+        where = f"{layer.source}: "
+        tree = expand(without_names(layer.tree), choices, where)
+        check_groups(parser, tree, where)
         try:
-            check_sections(parser, tree)
             settings = parser.parse_object(tree, namespace=settings)
         except (ArgumentError, ValueError) as error:
-            raise explain(error, parser, f"{layer.source}: ") from error
+            raise explain(error, parser, where) from error
+    words = expand_options(options, choices)
+    check_groups(parser, {}, "--", words)
     try:
-        settings = parser.parse_args(expand_options(options, choices), namespace=settings)
+        settings = parser.parse_args(words, namespace=settings)
         check_nulls(parser, settings)
     except (ArgumentError, ValueError) as error:
         raise explain(error, parser, "--") from error
@@ -96,7 +100,7 @@ def to_tree(
 ) -> Tree:
     """Plain values that, saved as YAML, reproduce the run through `--config`."""
     text = parser.dump(settings, skip_none=False, format="json")
-    tree = cast(Tree, compact(json.loads(text), class_options(parser)))
+    tree = compact(json.loads(text), class_options(parser))
     tree["method"] = {"name": method} | tree.get("method", {})
     tree["data"] = {"name": data} | tree.get("data", {})
     return {key: value for key, value in tree.items() if value is not None}
@@ -129,20 +133,66 @@ def to_yaml(tree: Tree) -> str:
 # ---------------------------------------------------------------- classes by short name
 
 
-def class_options(parser: ArgumentParser) -> dict[str, dict[str, str]]:
-    """Option -> short name -> dotted name, for every option whose value is an object.
+@dataclass(frozen=True)
+class Choice:
+    """An option whose value is an object, or several.
 
-    The objects are those of `reidzoo.clustering`: clusterers and label filters.
+    Args:
+        option: its name.
+        known: short name -> dotted name of what is offered.
+        several: it takes a list.
     """
+
+    option: str
+    known: dict[str, str]
+    several: bool
+
+    def expand(self, value: Any, where: str) -> Any:
+        """Turn `name:` and bare names into what jsonargparse reads."""
+        if self.several and isinstance(value, list):
+            return [self._expand_one(item, where) for item in value]
+        one = self._expand_one(value, where)
+        return [one] if self.several and isinstance(value, str | dict) else one
+
+    def _expand_one(self, value: Any, where: str) -> Any:
+        if isinstance(value, str):
+            return self._dotted(value, where)
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            rest = {key: item for key, item in value.items() if key != "name"}
+            return {"class_path": self._dotted(value["name"], where), "init_args": rest}
+        return value
+
+    def _dotted(self, name: str, where: str) -> str:
+        if name not in self.known and "." not in name:
+            raise UserError(
+                f"{where}{self.option}: {name}: no such class; {nearest(name, self.known)}; "
+                "or the dotted name of your own class"
+            )
+        return self.known.get(name, name)
+
+    def compact(self, value: Any) -> Any:
+        """Undo `expand`."""
+        if isinstance(value, list):
+            return [self.compact(item) for item in value]
+        if not isinstance(value, dict) or "class_path" not in value:
+            return value
+        short = {dotted: name for name, dotted in self.known.items()}
+        path = value["class_path"]
+        return {"name": short.get(path, path)} | value.get("init_args", {})
+
+
+def class_options(parser: ArgumentParser) -> dict[str, Choice]:
+    """Every option whose value is an object of `reidzoo.clustering`: clusterers, label filters."""
     found = {}
     for option, hint in hints(parser).items():
         for part in (hint, *get_args(hint)):
-            if getattr(part, "_is_protocol", False):
-                found[option] = {
+            if is_protocol(part):
+                known = {
                     name: f"{value.__module__}.{name}"
                     for name, value in vars(clustering).items()
                     if inspect.isclass(value) and calls_alike(value, part)
                 }
+                found[option] = Choice(option, known, get_origin(hint) in (list, tuple, Sequence))
     return found
 
 
@@ -151,80 +201,69 @@ def hints(parser: ArgumentParser) -> dict[str, Any]:
     return {action.dest: getattr(action, "_typehint", action.type) for action in parser._actions}
 
 
+def is_protocol(hint: Any) -> bool:
+    """Whether a type is a protocol, such as `Clusterer`."""
+    return bool(getattr(hint, "_is_protocol", False))
+
+
 def calls_alike(one: type, protocol: type) -> bool:
     """Whether two classes are called with the same arguments, and the first is no protocol."""
-    if getattr(one, "_is_protocol", False) or "__call__" not in vars(one):
+    if is_protocol(one) or not callable(getattr(one, "__call__", None)):
         return False
-    first, second = (inspect.signature(vars(c)["__call__"]).parameters for c in (one, protocol))
+    first, second = (inspect.signature(getattr(c, "__call__")).parameters for c in (one, protocol))  # noqa: B004, B009
     return list(first) == list(second)
 
 
-def expand(tree: Tree, choices: dict[str, dict[str, str]], prefix: str = "") -> Tree:
-    """Turn `name:` and bare short names into what jsonargparse reads."""
+def expand(tree: Tree, choices: dict[str, Choice], where: str, prefix: str = "") -> Tree:
+    """A file's settings in the form of jsonargparse."""
     full = {}
     for key, value in tree.items():
         option = f"{prefix}{key}"
         if option in choices:
-            full[key] = expand_class(value, choices[option])
+            value = choices[option].expand(value, where)
         elif isinstance(value, dict):
-            full[key] = expand(value, choices, f"{option}.")
-        else:
-            full[key] = value
+            value = expand(value, choices, where, f"{option}.")
+        full[key] = value
     return full
 
 
-def expand_class(value: Any, known: dict[str, str]) -> Any:
-    """One object, or a list of objects: name, {name, options...}, or {options...} as given."""
-    if isinstance(value, list):
-        return [expand_class(item, known) for item in value]
-    if isinstance(value, str):
-        return known.get(value, value)
-    if isinstance(value, dict) and "name" in value:
-        rest = {key: item for key, item in value.items() if key != "name"}
-        return {"class_path": known.get(value["name"], value["name"]), "init_args": rest}
-    return value
-
-
-def compact(value: Any, choices: dict[str, dict[str, str]], prefix: str = "") -> Any:
+def compact(tree: Tree, choices: dict[str, Choice], prefix: str = "") -> Tree:
     """Undo `expand`."""
-    if isinstance(value, list):
-        return [compact(item, choices, prefix) for item in value]
-    if not isinstance(value, dict):
-        return value
-    known = choices.get(prefix.rstrip("."))
-    if known is not None and "class_path" in value:
-        short = {dotted: name for name, dotted in known.items()}
-        path = value["class_path"]
-        return {"name": short.get(path, path)} | value.get("init_args", {})
-    return {key: compact(item, choices, f"{prefix}{key}.") for key, item in value.items()}
+    short = {}
+    for key, value in tree.items():
+        option = f"{prefix}{key}"
+        if option in choices:
+            value = choices[option].compact(value)
+        elif isinstance(value, dict):
+            value = compact(value, choices, f"{option}.")
+        short[key] = value
+    return short
 
 
-def expand_options(options: Sequence[str], choices: dict[str, dict[str, str]]) -> list[str]:
+def expand_options(options: Sequence[str], choices: dict[str, Choice]) -> list[str]:
     """The same for the command line; `--logger wandb` is short for `--logger.name wandb`."""
     full: list[str] = []
-    waiting: str | None = None  # the option whose value comes next
+    waiting: Choice | None = None  # the option whose value comes next
     for word in options:
         if waiting is not None:
-            full.append(expand_text(word, choices[waiting]))
+            full.append(expand_text(word, waiting))
             waiting = None
             continue
         option, equals, value = word.partition("=")
         if option == "--logger":
             option = "--logger.name"
-        key = option.removeprefix("--").removesuffix("+")
-        if key in choices and option.startswith("--"):
-            if equals:
-                value = expand_text(value, choices[key])
-            else:
-                waiting = key
+        choice = choices.get(option.removeprefix("--").removesuffix("+"))
+        if choice is not None and option.startswith("--"):
+            choice = replace(choice, several=choice.several and not option.endswith("+"))
+            value, waiting = (expand_text(value, choice), None) if equals else (value, choice)
         full.append(f"{option}{equals}{value}")
     return full
 
 
-def expand_text(text: str, known: dict[str, str]) -> str:
+def expand_text(text: str, choice: Choice) -> str:
     """A value as typed: a name, or a YAML list or mapping."""
     try:
-        value = expand_class(yaml.safe_load(text), known)
+        value = choice.expand(yaml.safe_load(text), "--")
     except yaml.YAMLError:
         return text
     return value if isinstance(value, str) else json.dumps(value)
@@ -241,13 +280,17 @@ def without_names(tree: Tree) -> Tree:
     }
 
 
-def check_sections(parser: ArgumentParser, tree: Tree) -> None:
-    """Refuse a plain value where options by name are needed (`network: 3`)."""
-    options = set(hints(parser))
-    for key, value in flatten(tree).items():
-        below = [option for option in options if option.startswith(f"{key}.")]
-        if below and not isinstance(value, dict | str) and key not in class_options(parser):
-            raise ValueError(f'Parser key "{key}": expected options by name. Got value: {value}')
+def check_groups(
+    parser: ArgumentParser, tree: Tree, where: str, options: Sequence[str] = ()
+) -> None:
+    """Refuse a value where options by name are needed (`network: 3`, `--method.network 3`)."""
+    known = set(hints(parser))
+    typed = {word[2:].partition("=")[0]: "a value" for word in options if word.startswith("--")}
+    for key, value in {**flatten(tree), **typed}.items():
+        below = sorted(option for option in known if option.startswith(f"{key}."))
+        if below and not isinstance(value, dict) and f"{key}.help" not in known:
+            names = ", ".join(option.removeprefix(f"{key}.") for option in below)
+            raise UserError(f"{where}{key}: expected options by name ({names}), got {value}")
 
 
 def check_nulls(parser: ArgumentParser, settings: Namespace) -> None:

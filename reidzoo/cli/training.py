@@ -16,11 +16,13 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from reidzoo.callbacks import EpochLine, RunFiles
 from reidzoo.callbacks.guard import FiniteLoss
 from reidzoo.cli.card import Card
 from reidzoo.cli.errors import Terminated
+from reidzoo.errors import UserError
 
 MONITOR = "val/mAP"
 
@@ -82,7 +84,7 @@ def make_trainer(settings: Namespace, folder: Path, card: Card, loggers: list[Lo
     bar = sys.stdout.isatty() if bar is None else bar
     plugins = options.pop("plugins") or []
     own = options.pop("callbacks") or []
-    trainer = pl.Trainer(
+    trainer = build(
         **options,
         enable_progress_bar=bar,
         logger=loggers,
@@ -106,6 +108,14 @@ def make_trainer(settings: Namespace, folder: Path, card: Card, loggers: list[Lo
     if isinstance(trainer.strategy, DDPStrategy):  # memories move alike on all ranks by themselves
         trainer.strategy._ddp_kwargs.setdefault("broadcast_buffers", False)
     return trainer
+
+
+def build(**options: Any) -> pl.Trainer:
+    """A Trainer; what it refuses is the user's mistake."""
+    try:
+        return pl.Trainer(**options)
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise UserError(f"--trainer: {error}") from error
 
 
 def checkpoints(folder: Path) -> list[ModelCheckpoint]:
