@@ -60,7 +60,7 @@ def gather_with_gradient(rows: Tensor) -> Tensor:
     """`gather` through which gradients flow back to the rank that made each row."""
     if not is_distributed():
         return rows
-    return cast(Tensor, _GatherWithGradient.apply(rows))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _GatherWithGradient.apply(rows))
 
 
 def broadcast_object(value: Value) -> Value:
@@ -69,7 +69,7 @@ def broadcast_object(value: Value) -> Value:
         return value
     box = [value]
     distributed.broadcast_object_list(box, src=0)
-    return cast(Value, box[0])
+    return box[0]
 
 
 @torch.no_grad()

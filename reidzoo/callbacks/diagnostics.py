@@ -36,13 +36,13 @@ def describe_labels(
     if previous is not None:
         both = (y >= 0) & (previous.labels >= 0)
         if both.any():
-            scores = partition_scores(previous.labels[both], y[both])
-            report["cluster/stability"] = scores["ari"]
+            agreement = partition_scores(previous.labels[both], y[both])
+            report["cluster/stability"] = float(agreement["ari"])
     if "global" in bank.features:
         report |= neighbour_quantiles(bank["global"])
     if data.has_identities and len(sizes):
         scores = partition_scores(data.identities, y.cpu())
-        report |= {f"cluster/{name}": value for name, value in scores.items()}
+        report |= {f"cluster/{name}": float(value) for name, value in scores.items()}
     return report
 
 
@@ -68,7 +68,7 @@ def neighbour_quantiles(features: Tensor) -> dict[str, float]:
     N = len(features)
     if N < 2:
         return {}
-    rows = torch.linspace(0, N - 1, min(N, SAMPLE), device=features.device).long().unique()
+    rows = torch.linspace(0, N - 1, min(N, SAMPLE), device=features.device).long()
     nearest = []
     for part in rows.split(256):
         similarity = features[part] @ features.T

@@ -94,14 +94,14 @@ class ClusterMemory(MemoryBank):
     def _hardest(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         similarity = (features * self.rows[labels]).sum(1)
         order = similarity.sort(stable=True).indices  # least similar first, batch order on ties
-        labels, group = labels[order].unique(return_inverse=True)
+        labels, group = torch.unique(labels[order], return_inverse=True)
         place = torch.arange(len(order), device=order.device)
         first = place.new_full((len(labels),), len(order)).scatter_reduce_(0, group, place, "amin")
         return features[order[first]], labels
 
     @staticmethod
     def _batch_mean(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        labels, group, counts = labels.unique(return_inverse=True, return_counts=True)
+        labels, group, counts = torch.unique(labels, return_inverse=True, return_counts=True)
         sums = features.new_zeros(len(labels), features.shape[1]).index_add_(0, group, features)
         return sums / counts[:, None], labels
 

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from reidzoo.callbacks import ClusterCallback, EvaluationCallback
+from reidzoo.callbacks.evaluation import first_answers, score_splits
+from reidzoo.callbacks.guard import FiniteLoss
+from reidzoo.data.records import Record, Splits
+from reidzoo.errors import UserError
+from reidzoo.methods.cluster_contrast import ClusterContrast
+from tests.tiny import fit
+
+
+class TwoPeople:
+    """Just enough of a data module: splits."""
+
+    splits = Splits(
+        train=(),
+        query=(Record("q", 1, 0),),
+        gallery=(Record("a", 1, 0), Record("b", 2, 1), Record("c", 1, 1)),
+    )
+
+
+def test_answers_leave_out_the_query_camera_of_the_same_person():
+    query = torch.tensor([[1.0, 0.0]])
+    gallery = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
+    answers = first_answers(query, gallery, TwoPeople, top=2)
+    assert answers.gallery.tolist() == [[1, 2]]
+    torch.testing.assert_close(answers.distances, torch.tensor([[0.2, 0.4]]))
+    assert score_splits(query, gallery, TwoPeople)["mAP"] == 0.5
+
+
+def test_evaluates_when_due_and_at_the_end(tmp_path):
+    evaluation = EvaluationCallback(every=2)
+    fit(ClusterContrast, tmp_path, 3, trainer_callbacks=[ClusterCallback(), evaluation])
+    assert [scores["epoch"] for scores in evaluation.history] == [0, 2, 3]
+
+
+def test_resumed_history_is_that_of_the_whole_run(tmp_path):
+    def run(epochs, **options):
+        evaluation = EvaluationCallback(every=1)
+        callbacks = [ClusterCallback(), evaluation]
+        _, trainer = fit(ClusterContrast, tmp_path, epochs, trainer_callbacks=callbacks, **options)
+        return evaluation.history, trainer
+
+    whole, _ = run(3)
+    _, trainer = run(1)
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    resumed, _ = run(3, resume=tmp_path / "one.ckpt")
+    assert [scores["epoch"] for scores in resumed] == [0, 1, 2, 3]
+    assert resumed[0] == whole[0]
+    assert resumed[2:] == whole[2:]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path):
+    class Broken(ClusterContrast):
+        def compute_loss(self, out, batch):
+            return {"cluster": out["global"].sum() * torch.nan}
+
+    with pytest.raises(UserError, match=r"the loss became nan in epoch 1"):
+        fit(Broken, tmp_path, 2, trainer_callbacks=[ClusterCallback(), FiniteLoss()])
