@@ -47,7 +47,7 @@ def read_image(path: str | Path) -> Pixels:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = _explain(error)
         raise ImageFileError(
-            f"--data.root: cannot read image {path} ({reason}); remove it or copy it again"
+            f"cannot read the image {path} ({reason}); remove it or copy it again"
         ) from None
 
 
@@ -89,8 +89,7 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _decode_quickly(data: bytes) -> Pixels | None:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return None if image is None else cast(Pixels, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return cast(Pixels | None, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
 
 
 def _decode_carefully(data: bytes) -> Pixels:

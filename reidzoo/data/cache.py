@@ -88,5 +88,6 @@ def digest(folder: Path) -> str:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         if path.name != STAMP:
             total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+            with path.open("rb") as file:  # in chunks: decoded images are gigabytes
+                total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()

@@ -8,7 +8,7 @@ afterwards cost a third of the whole input time, all of it in page faults.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ class DrawnImages(Dataset[Batch]):
             (len(draws) * self.views, self.source.height, self.source.width, 3),
         )
         return {
-            "image": image if self.views == 1 else image.unflatten(0, (-1, self.views)),
+            "image": image if self.views == 1 else image.view(-1, self.views, *image.shape[1:]),
             "index": torch.tensor([index for index, _ in draws]),
             "camera": torch.tensor([self.cameras[index] for index, _ in draws]),
         }
@@ -100,9 +100,9 @@ class PlainImages(Dataset[Batch]):
         return {"image": image, "index": torch.tensor(indices)}
 
 
-def keep_batch(batch: Batch) -> Batch:
+def keep_batch(batch: Any) -> Batch:
     """Collate nothing: the data sets above make whole batches."""
-    return batch
+    return cast(Batch, batch)
 
 
 def _stack(images: Iterable[Pixels], shape: tuple[int, int, int, int]) -> Tensor:
@@ -113,7 +113,7 @@ def _stack(images: Iterable[Pixels], shape: tuple[int, int, int, int]) -> Tensor
     """
     batch = torch.empty(shape, dtype=torch.uint8)
     if get_worker_info() is not None:
-        batch.share_memory_()  # before it is filled: sending it then copies nothing
+        batch.share_memory_()  # type: ignore[no-untyped-call]  # before it is filled: sending it then copies nothing
     for place, image in zip(batch.numpy(), images, strict=True):
         place[...] = image
     return batch.movedim(-1, 1)

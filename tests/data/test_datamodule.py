@@ -202,3 +202,15 @@ def test_a_batch_must_divide_by_the_processes(splits, monkeypatch):
 def test_no_training_images_is_an_error():
     with pytest.raises(UserError, match="no training images"):
         prepare(Splits(()))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_cache_changes_no_bit(splits, tmp_path, monkeypatch, workers):
+    monkeypatch.setenv("REIDZOO_CACHE", str(tmp_path / "own"))
+    plain = prepare(splits)
+    for place in (True, str(tmp_path / "mine")):
+        data = prepare(splits, cache=place, workers=workers)
+        assert same(data.train_dataloader(), plain.train_dataloader())
+        for records in (splits.train, splits.query):
+            assert same(data.plain_loader(records, [2, 0]), plain.plain_loader(records, [2, 0]))
+    assert len(list(tmp_path.rglob("pixels.npy"))) == 2
