@@ -1,5 +1,7 @@
 """What a refresh looks like in figures: the same names in every method and every run."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -41,8 +43,8 @@ def describe_labels(
     if "global" in bank.features:
         report |= neighbour_quantiles(bank["global"])
     if data.has_identities and len(sizes):
-        scores = partition_scores(data.identities, y.cpu())
-        report |= {f"cluster/{name}": float(value) for name, value in scores.items()}
+        scores = cast("dict[str, float]", partition_scores(data.identities, y.cpu()))
+        report |= {f"cluster/{name}": value for name, value in scores.items()}
     return report
 
 
@@ -70,7 +72,7 @@ def neighbour_quantiles(features: Tensor) -> dict[str, float]:
         return {}
     rows = torch.linspace(0, N - 1, min(N, SAMPLE), device=features.device).long()
     nearest = []
-    for part in rows.split(256):
+    for part in torch.split(rows, 256):
         similarity = features[part] @ features.T
         similarity[torch.arange(len(part), device=part.device), part] = -torch.inf
         nearest.append(similarity.amax(1))
