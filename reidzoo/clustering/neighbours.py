@@ -44,89 +44,118 @@ def knn(features: Array, k: int, backend: Backend = "auto") -> tuple[Array, Arra
     [[0, 2], [1, 2], [2, 1]]
     """
     rows = checked_rows(features)
-    if not 1 <= k <= len(rows):
-        raise ValueError(f"k={k} neighbours asked of {len(rows)} rows; allowed: 1 to {len(rows)}")
+    own = torch.arange(len(rows), device=rows.device)
+    indices, similarities = nearest(rows, rows, k, own, backend)
+    return like(indices, features), like(similarities, features)
+
+
+def nearest(
+    queries: Tensor, base: Tensor, k: int, own: Tensor | None = None, backend: Backend = "auto"
+) -> Found:
+    """Find the k rows of `base` [M, D] most similar to each query [Q, D], ties by lower index.
+
+    Args:
+        queries: unit rows [Q, D] float32.
+        base: unit rows [M, D] float32, on the same device.
+        k: how many; 1 <= k <= M.
+        own: [Q] which row of the base a query is: it comes first (-1: none); None: none is.
+        backend: as for `knn`.
+
+    Returns:
+        indices [Q, k] int64 into the base and similarities [Q, k] float32, on the same device.
+
+    >>> nearest(torch.eye(2), torch.eye(2), 1)[0].tolist()
+    [[0], [1]]
+    """
+    if not 1 <= k <= len(base):
+        raise ValueError(f"k={k} neighbours asked of {len(base)} rows; allowed: 1 to {len(base)}")
+    if own is None:
+        own = torch.full((len(queries),), -1, device=queries.device)
     if backend == "auto":
-        backend = "numba" if rows.device.type == "cpu" else "torch"
+        backend = "numba" if queries.device.type == "cpu" else "torch"
     if backend == "numba":
-        found = _by_selection(rows.cpu(), k)
+        found = _by_selection(queries.cpu(), base.cpu(), k, own.cpu())
     elif backend == "torch":
-        found = _by_proposals(rows, k, _product(rows), _rough_error(rows))
+        found = _by_proposals(
+            queries, base, k, own, _product(queries, base), _rough_error(queries, base)
+        )
     elif backend == "faiss":
-        found = _by_proposals(rows.cpu(), k, _faiss(rows.cpu()), _sum_error(rows))
+        queries, base = queries.cpu(), base.cpu()
+        found = _by_proposals(queries, base, k, own.cpu(), _faiss(queries, base), _sum_error(base))
     else:
         raise ValueError(f"backend={backend!r}; allowed: auto, numba, torch, faiss")
-    return like(found[0], features), like(found[1], features)
+    return found[0].to(own.device), found[1].to(own.device)
 
 
-def _by_selection(rows: Tensor, k: int) -> Found:
-    """Score a block against all rows, select in compiled code."""
+def _by_selection(queries: Tensor, base: Tensor, k: int, own: Tensor) -> Found:
+    """Score a block of queries against the base, select in compiled code."""
     from reidzoo.clustering import selection
     from reidzoo.clustering.compiled import over_rows
 
-    rough, slack = _rough(rows), 2 * _rough_error(rows)
-    indices = np.empty((len(rows), k), dtype=np.int64)
-    similarities = np.empty((len(rows), k), dtype=np.float32)
-    for first, last in _blocks(len(rows), 4 * len(rows)):
-        scores = (rough[first:last] @ rough.T).float().numpy()
+    columns, slack = _rough(base).T, 2 * _rough_error(queries, base)
+    indices = np.empty((len(queries), k), dtype=np.int64)
+    similarities = np.empty((len(queries), k), dtype=np.float32)
+    for first, last in _blocks(len(queries), 4 * len(base)):
+        block = slice(first, last)
+        scores = (_rough(queries[block]) @ columns).float().numpy()
         over_rows(
-            selection.select_nearest, last - first, first, scores, slack, rows.numpy(),
-            indices, similarities,
+            selection.select_nearest, last - first, scores, slack, queries[block].numpy(),
+            base.numpy(), own[block].numpy(), indices[block], similarities[block],
         )  # fmt: skip
     return torch.from_numpy(indices), torch.from_numpy(similarities)
 
 
-def _by_proposals(rows: Tensor, k: int, propose: Propose, error: float) -> Found:
-    """Fetch k + SPARE candidates a row and score them; rows not proved complete fetch more."""
-    indices = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
-    similarities = torch.empty(len(rows), k, device=rows.device)
-    pending, width = torch.arange(len(rows), device=rows.device), k + SPARE
+def _by_proposals(
+    queries: Tensor, base: Tensor, k: int, own: Tensor, propose: Propose, error: float
+) -> Found:
+    """Fetch k + SPARE candidates a query and score them; queries not proved complete fetch more."""
+    indices = torch.empty(len(queries), k, dtype=torch.int64, device=base.device)
+    similarities = torch.empty(len(queries), k, device=base.device)
+    pending, width = torch.arange(len(queries), device=base.device), k + SPARE
     while len(pending):
-        width = min(width, len(rows))
+        width = min(width, len(base))
         unproved = []
-        for first, last in _blocks(len(pending), max(4 * len(rows), 12 * width * rows.shape[1])):
-            own = pending[first:last]
-            scores, candidates = propose(own, width)
-            indices[own], similarities[own] = _nearest_of(rows, own, candidates, k)
+        for first, last in _blocks(len(pending), max(4 * len(base), 12 * width * base.shape[1])):
+            block = pending[first:last]
+            scores, candidates = propose(block, width)
             left_out = scores[:, -1] + error  # the best that a row not fetched can have
-            proved = left_out < similarities[own, -1]
-            unproved.append(own[~proved])
-        pending = torch.cat(unproved) if width < len(rows) else pending[:0]
+            missing = (own[block] >= 0) & ~(candidates == own[block, None]).any(1)
+            candidates[missing, -1] = own[block][missing]  # more copies of it than the width
+            best = _best_of(queries[block], base, own[block], candidates, k)
+            indices[block], similarities[block] = best
+            unproved.append(block[left_out >= similarities[block, -1]])
+        pending = torch.cat(unproved) if width < len(base) else pending[:0]
         width *= 4
     return indices, similarities
 
 
-def _nearest_of(rows: Tensor, own: Tensor, candidates: Tensor, k: int) -> Found:
-    """Score candidates [b, w] of the rows `own` to the last bit of fp32 and take the k best."""
+def _best_of(queries: Tensor, base: Tensor, own: Tensor, candidates: Tensor, k: int) -> Found:
+    """Score candidates [b, w] of queries [b, D] to the last bit of fp32 and take the k best."""
     candidates = candidates.sort(dim=1).values  # ascending, so that a stable sort keeps ties so
-    scores = (rows[own, None].double() * rows[candidates]).sum(-1).float()  # [b, w]
-    key = scores.masked_fill(candidates == own[:, None], torch.inf)  # itself first
+    scores = (queries[:, None].double() * base[candidates]).sum(-1).float()  # [b, w]
+    key = scores.masked_fill(candidates == own[:, None], torch.inf)
     order = key.argsort(dim=1, descending=True, stable=True)[:, :k]
     return candidates.gather(1, order), scores.gather(1, order)
 
 
-def _product(rows: Tensor) -> Propose:
-    rough = _rough(rows)
+def _product(queries: Tensor, base: Tensor) -> Propose:
+    columns = _rough(base).T
 
-    def propose(own: Tensor, width: int) -> Found:
-        scores = (rough[own] @ rough.T).float()
-        scores[torch.arange(len(own), device=rows.device), own] = 2  # always among its own
-        best = scores.topk(width, dim=1)
+    def propose(block: Tensor, width: int) -> Found:
+        best = (_rough(queries[block]) @ columns).float().topk(width, dim=1)
         return best.values, best.indices
 
     return propose
 
 
-def _faiss(rows: Tensor) -> Propose:
+def _faiss(queries: Tensor, base: Tensor) -> Propose:
     import faiss
 
-    index = faiss.IndexFlatIP(rows.shape[1])
-    index.add(rows.numpy())
+    index = faiss.IndexFlatIP(base.shape[1])
+    index.add(base.numpy())
 
-    def propose(own: Tensor, width: int) -> Found:
-        scores, candidates = index.search(rows[own].numpy(), width)
-        missing = ~(candidates == own.numpy()[:, None]).any(axis=1)  # too many copies of it
-        candidates[missing, -1] = own.numpy()[missing]
+    def propose(block: Tensor, width: int) -> Found:
+        scores, candidates = index.search(queries[block].numpy(), width)
         return torch.from_numpy(scores), torch.from_numpy(candidates)
 
     return propose
@@ -137,16 +166,24 @@ def _rough(rows: Tensor) -> Tensor:
     return rows.bfloat16() if _rounds(rows) else rows
 
 
-def _rough_error(rows: Tensor) -> float:
+def _rough_error(queries: Tensor, base: Tensor) -> float:
     """Bound on |rough score - final score|, for rows of norm 1."""
-    if not _rounds(rows):
-        return _sum_error(rows)
-    lost = float((rows - rows.bfloat16().float()).norm(dim=1).max())
-    return 2.02 * lost + 1.02 * 2**-9 + _sum_error(rows)  # both factors, and the rounded result
+    if not _rounds(base):
+        return _sum_error(base)
+    moved = _largest_move(queries) + _largest_move(base)  # Cauchy-Schwarz, for both factors
+    return 1.05 * (moved + 2**-8) + _sum_error(base)  # the result is rounded to 8 bits as well
+
+
+def _largest_move(rows: Tensor) -> float:
+    """How far rounding to bfloat16 moves a row, at most."""
+    return max(
+        float(torch.linalg.vector_norm(part - part.bfloat16().float(), dim=1).max())
+        for part in rows.split(max(1, BLOCK_BYTES // (4 * rows.shape[1])))
+    )
 
 
 def _sum_error(rows: Tensor) -> float:
-    return 1.02 * (rows.shape[1] + 1) * 2**-24  # a sum of D products in any order, then rounded
+    return 1.05 * (rows.shape[1] + 1) * 2**-24  # a sum of D products in any order, then rounded
 
 
 def _rounds(rows: Tensor) -> bool:

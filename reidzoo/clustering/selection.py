@@ -12,34 +12,32 @@ from reidzoo.clustering.compiled import compiled, dot
 def select_nearest(
     first: int,
     last: int,
-    offset: int,
     scores: NDArray[Any],
     slack: float,
-    rows: NDArray[Any],
+    queries: NDArray[Any],
+    base: NDArray[Any],
+    own: NDArray[Any],
     indices: NDArray[Any],
     similarities: NDArray[Any],
 ) -> None:
-    """Fill in the k nearest of rows offset + first..last; `scores` [b, N] err by slack / 2."""
+    """Fill in the k nearest of queries first..last; `scores` [b, M] err by up to slack / 2."""
     k = indices.shape[1]
-    candidates = np.empty(len(rows), dtype=np.int64)
-    exact = np.empty(len(rows), dtype=np.float32)
+    candidates = np.empty(len(base), dtype=np.int64)
+    exact = np.empty(len(base), dtype=np.float32)
     for b in range(first, last):
-        own = offset + b
         threshold = kth_largest(scores[b], k) - slack
         count = 0
-        for j in range(len(rows)):
-            if scores[b, j] >= threshold or j == own:
+        for j in range(len(base)):
+            if scores[b, j] >= threshold or j == own[b]:
                 candidates[count] = j
-                exact[count] = dot(rows[own], rows[j])
-                if j == own:
-                    similarities[own, 0] = exact[count]
-                    exact[count] = np.inf  # itself first
+                exact[count] = np.inf if j == own[b] else dot(queries[b], base[j])
                 count += 1
         order = np.argsort(-exact[:count], kind="mergesort")  # stable: ties by lower index
         for p in range(k):
-            indices[own, p] = candidates[order[p]]
-            if p > 0:
-                similarities[own, p] = exact[order[p]]
+            indices[b, p] = candidates[order[p]]
+            similarities[b, p] = exact[order[p]]
+        if own[b] >= 0:
+            similarities[b, 0] = dot(queries[b], base[own[b]])
 
 
 @compiled
