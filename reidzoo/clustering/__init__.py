@@ -8,22 +8,42 @@ Nothing here needs the rest of reidzoo, and nothing makes an N x N array.
 array([ 0,  0,  0,  0, -1])
 """
 
-from reidzoo.clustering.contracts import Clusterer, LabelFilter, renumber
+from reidzoo.clustering.cameras import camera_gap, camera_weights
+from reidzoo.clustering.contracts import Clusterer, GraphClusterer, LabelFilter, renumber
 from reidzoo.clustering.dbscan import JaccardDBSCAN, dbscan
 from reidzoo.clustering.filters import MinCameras, MinSize
 from reidzoo.clustering.jaccard import jaccard_graph
 from reidzoo.clustering.neighbours import knn
 from reidzoo.clustering.normalisation import normalise_rows
+from reidzoo.clustering.pivots import (
+    density_scores,
+    find_pivots,
+    refine_by_pivots,
+    similarity_links,
+)
+from reidzoo.clustering.priorities import pair_priorities
+from reidzoo.clustering.reliability import SelfPaced, self_paced_labels, with_singletons
 
 __all__ = [
     "Clusterer",
+    "GraphClusterer",
     "JaccardDBSCAN",
     "LabelFilter",
     "MinCameras",
     "MinSize",
+    "SelfPaced",
+    "camera_gap",
+    "camera_weights",
     "dbscan",
+    "density_scores",
+    "find_pivots",
     "jaccard_graph",
     "knn",
     "normalise_rows",
+    "pair_priorities",
+    "refine_by_pivots",
     "renumber",
+    "self_paced_labels",
+    "similarity_links",
+    "with_singletons",
 ]

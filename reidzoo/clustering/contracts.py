@@ -1,6 +1,6 @@
 """What goes between features and pseudo-labels: two protocols and one helper."""
 
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Array = TypeVar("Array", NDArray[Any], Tensor)
+AnyArray: TypeAlias = NDArray[Any] | Tensor
 
 
 @runtime_checkable
@@ -16,6 +17,19 @@ class Clusterer(Protocol):
 
     def __call__(self, features: Array, cameras: Array | None = None) -> Array:
         """Cluster unit rows [N, D] (cameras [N], -1 unknown); labels [N] int64, -1 outlier."""
+        ...
+
+
+@runtime_checkable
+class GraphClusterer(Clusterer, Protocol):
+    """A clusterer that makes one graph serve several granularities."""
+
+    def graph(self, features: Any, cameras: Any = None) -> Any:
+        """Compute what all granularities share, from unit rows [N, D]."""
+        ...
+
+    def labels(self, graph: Any, eps: float | None = None) -> NDArray[np.int64]:
+        """Label the graph [N] at radius `eps`, -1 outlier."""
         ...
 
 

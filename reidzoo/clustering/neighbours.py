@@ -177,8 +177,8 @@ def _rough_error(queries: Tensor, base: Tensor) -> float:
 def _largest_move(rows: Tensor) -> float:
     """How far rounding to bfloat16 moves a row, at most."""
     return max(
-        float(torch.linalg.vector_norm(part - part.bfloat16().float(), dim=1).max())
-        for part in rows.split(max(1, BLOCK_BYTES // (4 * rows.shape[1])))
+        float((rows[first:last] - rows[first:last].bfloat16().float()).norm(dim=1).max())
+        for first, last in _blocks(len(rows), 4 * rows.shape[1])
     )
 
 
