@@ -40,7 +40,10 @@ def describe_labels(
         if both.any():
             agreement = partition_scores(previous.labels[both], y[both])
             report["cluster/stability"] = float(agreement["ari"])
-    if "global" in bank.features:
+    report |= {
+        f"cluster/{name}": float(table) for name, table in labels.tables.items() if table.dim() == 0
+    }
+    if "global" in bank:
         report |= neighbour_quantiles(bank["global"])
     if data.has_identities and len(sizes):
         scores = cast("dict[str, float]", partition_scores(data.identities, y.cpu()))

@@ -16,7 +16,7 @@ from torch.utils.data import Sampler
 
 Key = tuple[int, int, int]  # (seed, epoch, position in the global plan)
 Draw = tuple[int, Key]
-Sampling = Literal["pk", "random", "pk+outliers"]
+Sampling = Literal["pk", "random", "pk+outliers", "every"]
 Indices = NDArray[np.int64]
 
 OUTLIER = -1
@@ -50,7 +50,8 @@ class PlanSampler(Sampler[Draw]):
         shape: batches, batch size and K.
         num_images: N.
         sampling: "pk" draws K images of each of P clusters; "pk+outliers" puts K distinct outliers
-            in every fourth block; "random" draws all images in shuffled passes, without labels.
+            in every fourth block; "every" passes over all clusters, by K images, and all outliers,
+            by one; "random" draws all images in shuffled passes, without labels.
         cameras: [N] int64, -1 unknown; None switches camera-aware drawing off.
         seed: of the fit.
         rank: this process; it yields its contiguous part of each batch.
@@ -100,6 +101,8 @@ class PlanSampler(Sampler[Draw]):
         array = labels.cpu().numpy()
         if self.sampling == "pk+outliers":
             return plan_identities_and_outliers(array, self.cameras, self.shape, rng)
+        if self.sampling == "every":
+            return plan_every_label(array, self.cameras, self.shape, rng)
         return plan_identities(array, self.cameras, self.shape, rng)
 
     def __len__(self) -> int:
@@ -177,6 +180,28 @@ def plan_identities_and_outliers(
         places = OUTLIER_BLOCKS * np.arange(1, blocks + 1) - 1
         by_block[:, places] = outliers[drawn].reshape(shape.batches, blocks, instances)
     return plan
+
+
+def plan_every_label(
+    labels: Indices, cameras: Indices | None, shape: PlanShape, rng: np.random.Generator
+) -> Indices:
+    """Plan passes over all labels, an outlier being a label of its own: SpCL's batches.
+
+    A pass deals each cluster one block of K images, and each outlier one place in a block of K
+    outliers. (The reference strings outliers between clusters one by one, which tears identities
+    apart at the borders of batches and of batch norm groups.)
+    """
+    clusters = _Clusters(labels, cameras)
+    outliers = np.flatnonzero(labels == OUTLIER)
+    instances = shape.num_instances
+    blocks = len(clusters) + -(-len(outliers) // instances)
+    dealt = deal(blocks, shape.batches, shape.blocks, rng).ravel()
+    single = dealt >= len(clusters)
+    plan = np.empty((len(dealt), instances), dtype=np.int64)
+    plan[~single] = clusters.draw(dealt[~single], instances, rng)
+    if single.any():
+        plan[single] = outliers[deal(len(outliers), int(single.sum()), instances, rng)]
+    return plan.reshape(shape.batches, -1)
 
 
 class _Clusters:

@@ -28,9 +28,9 @@ class MemoryBank(nn.Module):
         return len(self.rows)
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-        saved = state.get(prefix + "rows")
-        if saved is not None:
-            self.rows = self.rows.new_zeros(saved.shape)
+        for name, buffer in list(self.named_buffers(recurse=False)):
+            if prefix + name in state:
+                setattr(self, name, buffer.new_zeros(state[prefix + name].shape))
         super()._load_from_state_dict(state, prefix, *rest)
 
     @torch.no_grad()

@@ -40,7 +40,8 @@ class Method(pl.LightningModule):
     fidelity: ClassVar[str] = ""  # "exact to the released code" | "reconstruction: from ..."
     needs: ClassVar[frozenset[str]] = frozenset()  # subset of {"cameras"}; checked before training
     views: ClassVar[int] = 1  # augmented views of an image in a batch
-    sampling: ClassVar[Literal["pk", "random", "pk+outliers"]] = "pk"
+    # Not a ClassVar: an option of a method may decide how its batches are drawn.
+    sampling: Literal["pk", "random", "pk+outliers", "every"] = "pk"
     extract_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
     label_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
     remember: ClassVar[tuple[str, ...]] = ("global",)  # outputs that `update` receives
@@ -93,7 +94,10 @@ class Method(pl.LightningModule):
 
     def cluster(self, features: Tensor, cameras: Tensor) -> Tensor:
         """Labels [N] of the clusterer after all filters; features [N, D] unit rows."""
-        labels = self.clusterer(features, cameras)
+        return self.filter_labels(self.clusterer(features, cameras), features, cameras)
+
+    def filter_labels(self, labels: Tensor, features: Tensor, cameras: Tensor) -> Tensor:
+        """Labels [N] after all filters; for methods that ask their clusterer for more."""
         for label_filter in self.filters:
             labels = label_filter(labels, features, cameras)
         return labels
@@ -117,7 +121,9 @@ class Method(pl.LightningModule):
         kept = {name: out[name].detach() for name in self.remember}
         self._step = kept, {name: value for name, value in batch.items() if name != "image"}
         logged = {"loss": loss} | {f"loss/{name}": term for name, term in terms.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["index"]))
+        self.log_dict(
+            logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["index"])
+        )
         return loss
 
     def on_after_backward(self) -> None:

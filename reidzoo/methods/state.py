@@ -23,6 +23,9 @@ class FeatureBank:
     def __getitem__(self, name: str) -> Tensor:
         return self.features[name]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self.features
+
     def __len__(self) -> int:
         return len(self.cameras)
 
@@ -33,7 +36,8 @@ class PseudoLabels:
 
     Args:
         labels: [N] int64 in 0..C-1, -1 outlier.
-        tables: named tensors per image or per cluster (weights, scores, proxies, thresholds).
+        tables: named tensors per image or per cluster (weights, scores, proxies); a single number
+            (a threshold, a share) is also logged, as cluster/<name>.
         version: how many refreshes came before this one.
     """
 

@@ -10,6 +10,7 @@ from reidzoo.data.samplers import (
     PlanSampler,
     PlanShape,
     deal,
+    plan_every_label,
     plan_identities,
     plan_identities_and_outliers,
 )
@@ -154,6 +155,14 @@ def test_outliers_take_every_fourth_block(problem):
         assert len(set(drawn.tolist())) == min(outliers, expected * instances)
 
 
+def test_every_label_gets_its_turn():
+    labels = np.repeat([0, 1, 2, 3, 4, 5, -1, -1], 6)
+    plan = plan_every_label(labels, None, PlanShape(9, 4, 4), np.random.default_rng(0))
+    drawn = np.bincount(labels[plan].ravel() + 1)
+    assert drawn.tolist() == [12] + [4] * 6  # one pass: an outlier has one place, a cluster four
+    assert set(np.flatnonzero(labels == -1)) <= set(plan.ravel().tolist())
+
+
 def sampler(labels, *, epoch=0, seed=0, sampling="pk", rank=0, world_size=1):
     result = PlanSampler(
         PlanShape(5, 16, 2 if sampling != "random" else 1),
@@ -168,7 +177,7 @@ def sampler(labels, *, epoch=0, seed=0, sampling="pk", rank=0, world_size=1):
     return result
 
 
-@pytest.mark.parametrize("sampling", ["pk", "random", "pk+outliers"])
+@pytest.mark.parametrize("sampling", ["pk", "random", "pk+outliers", "every"])
 def test_the_plan_is_a_pure_function_and_ranks_share_it(sampling):
     labels, same = torch.arange(60) % 12 - 1, {"epoch": 3, "sampling": sampling}
     whole = list(sampler(labels, **same))
