@@ -159,7 +159,7 @@ class ReIDDataModule(pl.LightningDataModule):
         dataset = DrawnImages(
             self._source(self.splits.train),
             self.cameras.tolist(),
-            make_augmentation(self.height, self.width, self.augment),
+            make_augmentation(self.augment),
             self.views,
         )
         return DataLoader(

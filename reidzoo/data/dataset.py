@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from reidzoo.data.samplers import Draw, Key
 from reidzoo.images import Pixels
@@ -112,8 +112,6 @@ def _stack(images: Iterable[Pixels], shape: tuple[int, int, int, int]) -> Tensor
     convolutions on tensor cores like best.
     """
     batch = torch.empty(shape, dtype=torch.uint8)
-    if get_worker_info() is not None:
-        batch.share_memory_()  # type: ignore[no-untyped-call]  # before it is filled: sending it then copies nothing
     for place, image in zip(batch.numpy(), images, strict=True):
         place[...] = image
     return batch.movedim(-1, 1)

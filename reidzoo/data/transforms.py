@@ -88,6 +88,29 @@ class Jitter(A.ImageOnlyTransform):  # type: ignore[misc]
         return cast(Pixels, cv2.LUT(mixed, table[:, None]))
 
 
+class Shift(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Pad with zeros and crop back at random, in one step and a third of the time of the two."""
+
+    def __init__(self, pad: int) -> None:
+        super().__init__(p=1)
+        self.pad = pad
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw how far the image moves, in pixels, each way alike."""
+        move = self.py_random.randint
+        return {"down": move(-self.pad, self.pad), "right": move(-self.pad, self.pad)}
+
+    def apply(self, img: Pixels, down: int = 0, right: int = 0, **_: Any) -> Pixels:
+        """Copy what stays inside; the rest is black."""
+        rows, columns = img.shape[:2]
+        down, right = min(max(down, -rows), rows), min(max(right, -columns), columns)
+        shifted = np.zeros_like(img)
+        shifted[max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)] = img[
+            max(-down, 0) : rows - max(down, 0), max(-right, 0) : columns - max(right, 0)
+        ]
+        return shifted
+
+
 class Erase(A.ImageOnlyTransform):  # type: ignore[misc]
     """Random erasing as in the published runs: area and aspect are uniform, not log-uniform."""
 
@@ -122,10 +145,10 @@ class Erase(A.ImageOnlyTransform):  # type: ignore[misc]
         return erased
 
 
-def make_augmentation(height: int, width: int, augment: Augment) -> KeyedTransform:
-    """Build the training transform for images that already are [height, width, 3].
+def make_augmentation(augment: Augment) -> KeyedTransform:
+    """Build the training transform, for images that already have their final size.
 
-    >>> transform = make_augmentation(8, 4, Augment(pad=1))
+    >>> transform = make_augmentation(Augment(pad=1))
     >>> image = np.arange(96, dtype=np.uint8).reshape(8, 4, 3)
     >>> bool((transform(image, (0, 1, 2)) == transform(image, (0, 1, 2))).all())
     True
@@ -134,6 +157,6 @@ def make_augmentation(height: int, width: int, augment: Augment) -> KeyedTransfo
     if augment.jitter:
         steps.append(Jitter(augment.jitter, p=augment.jitter_probability))
     if augment.pad:
-        steps += [A.Pad(augment.pad), A.RandomCrop(height, width)]
+        steps.append(Shift(augment.pad))
     steps.append(Erase(augment.erase_area, augment.erase_aspect, p=augment.erase))
     return KeyedTransform(steps)

@@ -62,7 +62,7 @@ def draw_reference(count):
 
 
 def draw_ours(count):
-    transform = make_augmentation(H, W, Augment())
+    transform = make_augmentation(Augment())
     for position in range(count):
         yield transform(coordinates(), (5, 0, position))
 
@@ -136,10 +136,10 @@ def test_mean_and_spread_of_every_pixel_agree_with_the_reference():
 
 
 def test_a_draw_depends_on_every_part_of_its_key_and_on_nothing_else():
-    transform = make_augmentation(H, W, Augment(jitter=0.8))
+    transform = make_augmentation(Augment(jitter=0.8))
     image = np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8)
     first = transform(image, (1, 2, 3), 0)
-    again = make_augmentation(H, W, Augment(jitter=0.8))
+    again = make_augmentation(Augment(jitter=0.8))
     again(image, (9, 9, 9), 1)
     random.seed(0)
     assert (again(image, (1, 2, 3), 0) == first).all()
@@ -155,14 +155,21 @@ def test_a_draw_depends_on_every_part_of_its_key_and_on_nothing_else():
 
 def test_the_input_stays_as_it_was():
     image = coordinates()
-    transform = make_augmentation(H, W, Augment(flip=0, pad=0, erase=1))
+    transform = make_augmentation(Augment(flip=0, pad=0, erase=1))
     assert (transform(image, (0, 0, 0)) != image).any()
     assert (image == coordinates()).all()
 
 
 def test_everything_can_be_switched_off():
-    transform = make_augmentation(H, W, Augment(flip=0, pad=0, erase=0))
+    transform = make_augmentation(Augment(flip=0, pad=0, erase=0))
     assert (transform(coordinates(), (0, 0, 0)) == coordinates()).all()
+
+
+def test_padding_may_exceed_the_image():
+    transform = make_augmentation(Augment(flip=0, pad=100, erase=0))
+    drawn = [transform(coordinates(), (0, 0, position)) for position in range(50)]
+    assert {image.shape for image in drawn} == {(H, W, 3)}
+    assert not all(image.any() for image in drawn)
 
 
 def test_jitter_follows_its_formula():
