@@ -1,12 +1,12 @@
 """How a run went, or several: the metrics of `metrics.csv` over the epochs."""
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from reidzoo.errors import UserError
@@ -69,7 +69,6 @@ def curves(runs: Mapping[str, str | Path]) -> Image.Image:
     Raises:
         UserError: a file cannot be read, lacks the column `epoch` or has no known metric.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     read = {name: read_metrics(path) for name, path in runs.items()}
@@ -84,14 +83,14 @@ def curves(runs: Mapping[str, str | Path]) -> Image.Image:
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(columns * WIDTH, rows * HEIGHT), dpi=DOTS, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     last = max(epoch for run in read.values() for points in run.values() for epoch, _ in points)
     for place, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, place)
         axes.set_xlim(-0.02 * last, 1.02 * last or 1)
         _draw(axes, panel, read)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return Image.open(buffer).convert("RGB")
 
 
 def read_metrics(path: str | Path) -> Series:
