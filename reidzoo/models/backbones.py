@@ -1,16 +1,17 @@
 """From a name to a backbone."""
 
 import difflib
-
-import timm
+from typing import TYPE_CHECKING
 
 from reidzoo.errors import UserError
 from reidzoo.models.options import EmbedderOptions
 from reidzoo.models.resnets import RESNETS, ResNetTrunk, build_resnet, build_small
-from reidzoo.models.timm_backbone import TimmBackbone, build_timm
+
+if TYPE_CHECKING:
+    from reidzoo.models.timm_backbone import TimmBackbone
 
 
-def build_backbone(options: EmbedderOptions) -> ResNetTrunk | TimmBackbone:
+def build_backbone(options: EmbedderOptions) -> "ResNetTrunk | TimmBackbone":
     """Build what `options.backbone` names: a module [B, 3, H, W] -> [B, num_features, h, w].
 
     Args:
@@ -27,6 +28,11 @@ def build_backbone(options: EmbedderOptions) -> ResNetTrunk | TimmBackbone:
         return build_small(options)
     if name.removesuffix("_ibn_a") in RESNETS:
         return build_resnet(options)
+
+    import timm  # takes two seconds, and most runs need none of it
+
+    from reidzoo.models.timm_backbone import build_timm
+
     if timm.is_model(name.removeprefix("timm:")):
         return build_timm(options)
     ours = ["small", *RESNETS, *(f"{resnet}_ibn_a" for resnet in RESNETS)]

@@ -1,10 +1,10 @@
 """Batch norm over groups of images, and statistics for networks that start from random weights."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -58,9 +58,9 @@ class GhostBatchNorm2d(_GhostBatchNorm, nn.BatchNorm2d):
 
 
 class _GhostBatchNormAct2d(GhostBatchNorm2d):
-    """timm's batch norm with the activation inside, in groups."""
+    """timm's batch norm with dropout and activation inside, in groups."""
 
-    def __init__(self, norm: BatchNormAct2d, samples_per_bn: int) -> None:
+    def __init__(self, norm: Any, samples_per_bn: int) -> None:
         super().__init__(norm.num_features, samples_per_bn, norm.eps)
         self.drop, self.act = norm.drop, norm.act
 
@@ -82,7 +82,7 @@ def use_ghost_batch_norm(module: nn.Module, samples_per_bn: int) -> None:
             use_ghost_batch_norm(child, samples_per_bn)
             continue
         ghost: _GhostBatchNorm
-        if isinstance(child, BatchNormAct2d):
+        if hasattr(child, "act"):  # timm's BatchNormAct2d; importing timm takes two seconds
             ghost = _GhostBatchNormAct2d(child, samples_per_bn)
         else:
             kind = GhostBatchNorm1d if isinstance(child, nn.BatchNorm1d) else GhostBatchNorm2d

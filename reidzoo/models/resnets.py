@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
 from reidzoo.errors import UserError
+from reidzoo.models.attention import build_attention
 from reidzoo.models.options import EmbedderOptions
 from reidzoo.models.weights import OPTION, load_weights
 
@@ -41,15 +42,22 @@ class ResNetTrunk(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = maxpool
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.attention2, self.attention3 = nn.Sequential(), nn.Sequential()
         self.widths = widths
         self.num_features = widths[-1]
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, 3, H, W] -> [B, num_features, h, w]."""
         maps: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(image))))
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            maps = stage(maps)
+        maps = self.attention2(self.layer2(self.layer1(maps)))
+        maps = self.attention3(self.layer3(maps))
+        maps = self.layer4(maps)
         return maps
+
+    def add_attention(self, options: EmbedderOptions) -> None:
+        """Put attention and waves after stages 2 and 3; pretrained weights are loaded before."""
+        self.attention2 = build_attention(options, self.widths[1])
+        self.attention3 = build_attention(options, self.widths[2])
 
 
 class InstanceBatchNorm(nn.Module):
@@ -97,6 +105,7 @@ def build_resnet(options: EmbedderOptions) -> ResNetTrunk:
     widths = [net.fc.in_features // shrink for shrink in (8, 4, 2, 1)]
     trunk = ResNetTrunk(net.conv1, net.maxpool, stages, widths)
     load_weights(trunk, options, partial(_fetch_imagenet, options.backbone))
+    trunk.add_attention(options)
     return trunk
 
 
@@ -125,6 +134,7 @@ def build_small(options: EmbedderOptions) -> ResNetTrunk:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     load_weights(trunk, options, dict)
+    trunk.add_attention(options)
     return trunk
 
 

@@ -1,0 +1,70 @@
+"""Camera confusion: a classifier of cameras whose gradient is reversed on its way back."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reidzoo.models.pooling import full_precision
+
+
+class _ReverseGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, alpha: float) -> Tensor:
+        ctx.alpha = alpha
+        return rows.view_as(rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.alpha * gradients[0], None
+
+
+def reverse_gradient(rows: Tensor, alpha: float = 1.0) -> Tensor:
+    """Identity forwards, the gradient times -alpha backwards.
+
+    Source: Ganin and Lempitsky, ICML 2015.
+
+    >>> x = torch.ones(1, requires_grad=True)
+    >>> reverse_gradient(3 * x, alpha=0.5).backward()
+    >>> x.grad
+    tensor([-1.5000])
+    """
+    reversed_rows: Tensor = _ReverseGradient.apply(rows, alpha)
+    return reversed_rows
+
+
+class CameraClassifier(nn.Module):
+    """Guess the camera of an embedding: two hidden layers with batch norm.
+
+    Source: CALR's released code; its biases in front of a batch norm are left out.
+
+    Args:
+        num_features: D.
+        num_cameras: V.
+        hidden: units of each hidden layer.
+        dropout: after the first hidden layer.
+
+    >>> CameraClassifier(8, num_cameras=3)(torch.randn(4, 8)).shape
+    torch.Size([4, 3])
+    """
+
+    def __init__(
+        self, num_features: int, num_cameras: int, hidden: int = 100, dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(num_features, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, num_cameras),
+        )
+
+    def forward(self, rows: Tensor, alpha: float = 1.0) -> Tensor:
+        """Rows [B, D] -> log-probabilities [B, V] fp32; rows get -alpha times the gradient."""
+        with full_precision(rows):
+            logits: Tensor = self.layers(reverse_gradient(rows.float(), alpha))
+            return logits.log_softmax(dim=1)
