@@ -19,7 +19,7 @@ def fit(argv: Sequence[str]) -> None:
     """Understand the command line, answer quickly if that is all, else train."""
     request = understand(argv)
     if request.help and request.method is None:
-        from reidzoo.cli.help import overview
+        from reidzoo.cli.overview import overview
 
         print(overview())
         return
@@ -30,7 +30,7 @@ def fit(argv: Sequence[str]) -> None:
 
     session = prepare(request)
     if request.help:
-        from reidzoo.cli.help import details
+        from reidzoo.cli.details import details
 
         print(details(session))
     elif request.print_config:

@@ -65,7 +65,9 @@ def count_images(data: ReIDDataModule) -> str:
     for name in ("train", "query", "gallery"):
         found = len(getattr(data.splits, name))
         expected = getattr(official, name) if official is not None else found
-        parts.append(f"{name} {found:,}" + ("" if found == expected else f" (official {expected:,})"))
+        parts.append(
+            f"{name} {found:,}" + ("" if found == expected else f" (official {expected:,})")
+        )
     known = "as official" if official and "official" not in " ".join(parts) else ""
     cameras = f"cameras {data.num_cameras}" if data.num_cameras else "cameras unknown"
     return ", ".join(part for part in (*parts, cameras, known) if part)

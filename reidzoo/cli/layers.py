@@ -9,6 +9,7 @@ A file has the sections of `SECTIONS`. Wherever a class is chosen, the file says
 and a bare name stands for a section with nothing but its name (`method: hhcl`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,23 @@ def published(method: str | None, data: str | None) -> Layer | None:
     """The published settings of a pair, or None where nothing was published."""
     path = experiments() / str(method) / f"{data}.yaml"
     return read_layer(path, f"experiments/{method}/{data}.yaml") if path.is_file() else None
+
+
+def keep_known(layer: Layer, options: Collection[str]) -> Layer:
+    """A layer without what a class does not take: somebody's own class may fix some options."""
+
+    def keep(tree: Tree, prefix: str) -> Tree:
+        kept = {}
+        for key, value in tree.items():
+            option = f"{prefix}{key}"
+            inside = any(known.startswith(f"{option}.") for known in options)
+            if option in options:
+                kept[key] = value
+            elif inside and isinstance(value, dict):
+                kept[key] = keep(value, f"{option}.")
+        return kept
+
+    return Layer(layer.source, keep(layer.tree, ""))
 
 
 def published_data(method: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reidzoo.cli.runs import process_rank
 from reidzoo.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,20 +62,16 @@ def read_rows(run: "Run") -> list[dict[str, Any]]:
 
 def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
     """Online where somebody is logged in, else offline; never asks, and a resumed run stays one."""
+    os.environ.setdefault("WANDB_SILENT", "true")  # read when wandb is imported
     import wandb
     from pytorch_lightning.loggers import WandbLogger
 
-    offline = os.environ.get("WANDB_MODE", "") not in ("", "online")
-    if not offline:
-        try:
-            offline = not wandb.login(prompt=False)
-        except Exception:  # no network, a broken key: training must not depend on it
-            offline = True
     memo = folder / "wandb_id"
-    if not memo.is_file() and folder.is_dir():
+    if process_rank() == 0 and not memo.is_file():
         memo.write_text(secrets.token_hex(4))
-    if offline:
-        print(f"W&B: not logged in, so this run is kept offline; wandb sync {folder}/wandb/*run-*")
+    offline = process_rank() != 0 or not is_logged_in()
+    if offline and process_rank() == 0:
+        print(f"W&B: this run is kept offline; to upload it: wandb sync {folder}/wandb/*run-*")
     return WandbLogger(
         project=options.project,
         group=options.group or folder.parent.name,
@@ -84,8 +81,22 @@ def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
         save_dir=folder,
         offline=offline,
         config=tree,
-        settings=wandb.Settings(silent=True, console="off"),
+        settings=wandb.Settings(
+            mode="offline" if offline else "online", silent=True, console="off"
+        ),
     )
+
+
+def is_logged_in() -> bool:
+    """Whether Weights & Biases knows this user; WANDB_MODE=offline is respected."""
+    import wandb
+
+    if os.environ.get("WANDB_MODE", "online") != "online":
+        return False
+    try:
+        return bool(wandb.login(prompt=False))
+    except Exception:  # no network, a broken key: training must not depend on it
+        return False
 
 
 def log_picture(loggers: "list[Logger]", path: Path) -> None:

@@ -96,8 +96,11 @@ def load(option: str, name: str, entries: dict[str, Entry]) -> type:
             f"--{option} {name}: {error}; run from the folder that holds {module.split('.')[0]}.py"
         ) from error
     except AttributeError as error:
-        classes = [key for key, value in vars(importlib.import_module(module)).items()
-                   if isinstance(value, type)]
+        classes = [
+            key
+            for key, value in vars(importlib.import_module(module)).items()
+            if isinstance(value, type)
+        ]
         raise UserError(
             f"--{option} {name}: {module} has no class {class_name}; {nearest(class_name, classes)}"
         ) from error
@@ -110,6 +113,10 @@ def published_name(found: type, entries: dict[str, Entry]) -> str | None:
     """Name of the nearest class of the package among `found` and its bases."""
     known = {(entry.module, entry.class_name): entry.name for entry in entries.values()}
     return next(
-        (known[key] for base in found.__mro__ if (key := (base.__module__, base.__qualname__)) in known),
+        (
+            known[key]
+            for base in found.__mro__
+            if (key := (base.__module__, base.__qualname__)) in known
+        ),
         None,
     )

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from reidzoo.cli import names
 from reidzoo.cli.layers import Layer, flatten, read_layer
@@ -73,7 +73,7 @@ def understand(argv: Sequence[str]) -> Request:
 
 def check_paths(configs: Sequence[Layer], options: Sequence[str]) -> None:
     """Refuse folders and files that are not there, before the slow imports."""
-    given = {}
+    given: dict[str, tuple[str, Any]] = {}
     for layer in configs:
         given |= {f"{key}": (layer.source, value) for key, value in flatten(layer.tree).items()}
     for position, option in enumerate(options):

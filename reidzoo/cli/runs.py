@@ -20,8 +20,14 @@ FREE = {  # settings that two runs may differ in and still be the same run
     "": ("resume", "output", "logger"),
     "data": ("workers", "test_batch_size"),
     "trainer": (
-        "max_epochs", "max_steps", "max_time", "enable_progress_bar", "enable_model_summary",
-        "log_every_n_steps", "profiler", "detect_anomaly",
+        "max_epochs",
+        "max_steps",
+        "max_time",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "log_every_n_steps",
+        "profiler",
+        "detect_anomaly",
     ),
 }
 

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 import pytorch_lightning as pl
 from jsonargparse import ArgumentParser, Namespace
 
-from reidzoo.files import written_whole
 from reidzoo.cli import names
 from reidzoo.cli.card import Card, print_results
-from reidzoo.cli.layers import Layer, Tree, published
+from reidzoo.cli.choices import hints
+from reidzoo.cli.layers import Layer, Tree, keep_known, published
 from reidzoo.cli.loggers import log_picture, make_loggers, read_rows
 from reidzoo.cli.parser import build_parser, instantiate, settle, to_tree, to_yaml
 from reidzoo.cli.request import DEFAULT_DATA, Request
 from reidzoo.cli.runs import Run, announced, base_folder, find_run, new_folder, process_rank
 from reidzoo.cli.training import make_trainer, mute
 from reidzoo.cli.weights import init_network
+from reidzoo.data.datamodule import ReIDDataModule
+from reidzoo.errors import UserError
+from reidzoo.files import written_whole
+from reidzoo.methods.base import Method
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,28 @@ class Session:
 def prepare(request: Request) -> Session:
     """Import the classes and put their settings together."""
     method, data = request.method or "", request.data or DEFAULT_DATA
-    method_class = names.load("method", method, names.methods())
-    data_class = names.load("data", data, names.data_sets())
+    method_class = load_class("method", method, names.methods(), Method)
+    data_class = load_class("data", data, names.data_sets(), ReIDDataModule)
     parser = build_parser(method_class, data_class)
     shipped = published(
         names.published_name(method_class, names.methods()),
         names.published_name(data_class, names.data_sets()),
     )
-    layers = (*([shipped] if shipped else []), *request.configs)
-    return Session(method, data, parser, settle(parser, layers, request.options), layers)
+    layers = list(request.configs)
+    if shipped is not None:
+        layers.insert(0, keep_known(shipped, hints(parser)) if "." in method + data else shipped)
+    settings = settle(parser, layers, request.options)
+    return Session(method, data, parser, settings, tuple(layers))
+
+
+def load_class(option: str, name: str, entries: dict[str, names.Entry], base: type) -> type:
+    """Import a class and make sure it is of the right kind."""
+    found = names.load(option, name, entries)
+    if not issubclass(found, base):
+        raise UserError(
+            f"--{option} {name}: must be a subclass of {base.__module__}.{base.__name__}"
+        )
+    return found
 
 
 def train(session: Session) -> None:
@@ -97,7 +114,9 @@ def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> N
     """Build the Trainer and run it."""
     kept = read_rows(run)
     loggers = make_loggers(objects.logger, run, tree)
-    card = Card(session.method, session.data, [layer.source for layer in session.layers], run.folder)
+    card = Card(
+        session.method, session.data, [layer.source for layer in session.layers], run.folder
+    )
     trainer = make_trainer(objects, run.folder, card, loggers)
     if kept and trainer.is_global_zero:
         loggers[0].experiment.metrics.extend(kept)  # type: ignore[attr-defined]  # starts empty
@@ -118,5 +137,3 @@ def describe(session: Session, tree: Tree) -> Tree:
         "seed": session.settings.seed,
         "config": tree,
     }
-
-

@@ -12,11 +12,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from jsonargparse import Namespace
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from reidzoo.callbacks import EpochLine, RunFiles
 from reidzoo.callbacks.guard import FiniteLoss
@@ -77,7 +77,9 @@ class StopCleanly(pl.Callback):
         signal.signal(signal.SIGTERM, stop)
 
 
-def make_trainer(settings: Namespace, folder: Path, card: Card, loggers: list[Logger]) -> pl.Trainer:
+def make_trainer(
+    settings: Namespace, folder: Path, card: Card, loggers: list[Logger]
+) -> pl.Trainer:
     """A Trainer with the user's options, the framework's fixed ones, and all callbacks."""
     options = settings.trainer.as_dict()
     bar = options.pop("enable_progress_bar")

@@ -36,7 +36,11 @@ def init_network(network: nn.Module, path: str) -> None:
     ]
     problems = [
         f"{len(names)} {kind} (first: {names[0]})"
-        for kind, names in (("missing", missing), ("unknown", surplus), ("of another shape", shapes))
+        for kind, names in (
+            ("missing", missing),
+            ("unknown", surplus),
+            ("of another shape", shapes),
+        )
         if names
     ]
     if problems:
