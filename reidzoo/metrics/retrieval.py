@@ -81,7 +81,7 @@ def retrieval_scores_from_distances(
 
     Args:
         distances: [Q, G], array or tensor; or an iterable of row blocks [q, G] in query order, such
-            as `clustering.rerank_blocks` makes, so that the whole matrix never exists.
+            as `clustering.reranked_distances` makes, so that the whole matrix never exists.
         query_identities: [Q] integers, as the next three.
         gallery_identities: [G].
         query_cameras: [Q], -1 unknown.
