@@ -1,6 +1,14 @@
 """Losses: pure functions, tensors in, tensor out; no state, no Lightning."""
 
+from reidzoo.losses.bounded import bounded_cross_entropy
 from reidzoo.losses.instance import instance_discrimination
+from reidzoo.losses.selective import selective_cross_entropy, with_gradient
 from reidzoo.losses.smoothing import smoothed_cross_entropy
 
-__all__ = ["instance_discrimination", "smoothed_cross_entropy"]
+__all__ = [
+    "bounded_cross_entropy",
+    "instance_discrimination",
+    "selective_cross_entropy",
+    "smoothed_cross_entropy",
+    "with_gradient",
+]

@@ -46,8 +46,8 @@ def move_in_turn(rows: Tensor, features: Tensor, labels: Tensor, momentum: float
     each other, so the loop runs over the k-th arrival of every label at once.
 
     Args:
-        rows: [C, D] unit rows, fp32, changed in place.
-        features: [B, D] unit rows, fp32.
+        rows: [C, D] or [C, S, D] unit rows, fp32, changed in place.
+        features: [B, D] or [B, S, D] unit rows, fp32.
         labels: [B] int64, all in 0..C-1.
         momentum: weight of the old row.
     """
@@ -55,4 +55,4 @@ def move_in_turn(rows: Tensor, features: Tensor, labels: Tensor, momentum: float
     for k in range(int(turn.max()) + 1 if len(turn) else 0):
         chosen = (turn == k).nonzero()[:, 0]
         y = labels[chosen]
-        rows[y] = F.normalize(momentum * rows[y] + (1 - momentum) * features[chosen], dim=1)
+        rows[y] = F.normalize(momentum * rows[y] + (1 - momentum) * features[chosen], dim=-1)
