@@ -1,7 +1,9 @@
 """What a synthetic person looks like: clothes, build, hair and bag, drawn at random once."""
 
+import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
