@@ -8,13 +8,18 @@ Nothing here needs the rest of reidzoo, and nothing makes an N x N array.
 array([ 0,  0,  0,  0, -1])
 """
 
+from reidzoo.clustering.camera_jaccard import CameraJaccardDBSCAN, camera_jaccard_graph
 from reidzoo.clustering.cameras import camera_gap, camera_weights
+from reidzoo.clustering.communities import Infomap
 from reidzoo.clustering.contracts import Clusterer, GraphClusterer, LabelFilter, renumber
 from reidzoo.clustering.dbscan import JaccardDBSCAN, dbscan
 from reidzoo.clustering.filters import MinCameras, MinSize
+from reidzoo.clustering.granularities import as_graph_clusterer, labels_around
+from reidzoo.clustering.hdbscan import HDBSCAN
 from reidzoo.clustering.jaccard import jaccard_graph
 from reidzoo.clustering.neighbours import knn
 from reidzoo.clustering.normalisation import normalise_rows
+from reidzoo.clustering.partitions import Agglomerative, KMeans
 from reidzoo.clustering.pivots import (
     density_scores,
     find_pivots,
@@ -25,20 +30,28 @@ from reidzoo.clustering.priorities import pair_priorities
 from reidzoo.clustering.reliability import SelfPaced, self_paced_labels, with_singletons
 
 __all__ = [
+    "HDBSCAN",
+    "Agglomerative",
+    "CameraJaccardDBSCAN",
     "Clusterer",
     "GraphClusterer",
+    "Infomap",
     "JaccardDBSCAN",
+    "KMeans",
     "LabelFilter",
     "MinCameras",
     "MinSize",
     "SelfPaced",
+    "as_graph_clusterer",
     "camera_gap",
+    "camera_jaccard_graph",
     "camera_weights",
     "dbscan",
     "density_scores",
     "find_pivots",
     "jaccard_graph",
     "knn",
+    "labels_around",
     "normalise_rows",
     "pair_priorities",
     "refine_by_pivots",

@@ -1,6 +1,6 @@
 """What goes between features and pseudo-labels: two protocols and one helper."""
 
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,10 +22,17 @@ class Clusterer(Protocol):
 
 @runtime_checkable
 class GraphClusterer(Clusterer, Protocol):
-    """A clusterer that makes one graph serve several granularities."""
+    """A clusterer that makes one graph serve several radii; a frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def eps(self) -> float:
+        """Radius of `__call__`."""
+        ...
 
     def graph(self, features: Any, cameras: Any = None) -> Any:
-        """Compute what all granularities share, from unit rows [N, D]."""
+        """Compute what all radii share, from unit rows [N, D]."""
         ...
 
     def labels(self, graph: Any, eps: float | None = None) -> NDArray[np.int64]:

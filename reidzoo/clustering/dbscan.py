@@ -71,7 +71,9 @@ class JaccardDBSCAN:
     normalise: Normalise = "none"
 
     def __post_init__(self) -> None:
-        check_options(self.k1, self.k2, self.eps)
+        check_options(self.k1, self.k2, 0)
+        if not 0 <= self.eps < 1:
+            raise ValueError(f"eps={self.eps}; allowed: 0 <= eps < 1 (distances end at 1)")
 
     def graph(self, features: Array, cameras: Array | None = None) -> csr_matrix:
         """Compute the graph once; it serves every eps up to 0.7 (or `self.eps`, if larger)."""

@@ -17,6 +17,7 @@ def pair_priorities(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
     Returns:
         priorities in {0, 1/T, ..., 1}, float32, of the broadcast shape; outliers agree with none.
 
+    >>> import torch
     >>> table = torch.tensor([[0, 0, 1], [0, -1, -1]])
     >>> pair_priorities(table, torch.tensor([0, 0, 1]), torch.tensor([0, 1, 2]))
     tensor([1.0000, 0.5000, 0.0000])
