@@ -6,6 +6,7 @@ thread, in turns, in one process, and the medians of CPU seconds are compared.
 """
 
 import json
+import os
 import platform
 import statistics
 import tempfile
@@ -55,6 +56,7 @@ class InputReport:
     width: int
     bytes_per_file: float
     machine: str
+    load: float
     versions: str
 
     def to_markdown(self) -> str:
@@ -76,7 +78,7 @@ class InputReport:
                 "|---|---:|---:|---:|",
                 *rows,
                 "",
-                f"{self.machine}; {self.versions}.",
+                f"{self.machine}; load average {self.load:.1f} at the start; {self.versions}.",
                 "`python -m reidzoo.bench input` makes this table.",
                 "",
             ]
@@ -100,6 +102,7 @@ def bench_input(
         width: of the images that a network sees.
         output: an existing or new folder, None for none.
     """
+    load = os.getloadavg()[0]  # other programs on the machine slow all ways alike
     with tempfile.TemporaryDirectory() as folder, one_thread():
         paths = write_photographs(Path(folder), images)
         ways = make_ways(paths, height, width, Path(folder, "cache"))
@@ -117,6 +120,7 @@ def bench_input(
         width,
         size,
         describe_processor(),
+        load,
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"torchvision {torchvision.__version__}, Pillow {PIL.__version__}, "
         f"OpenCV {cv2.__version__}, albumentations {albumentations.__version__}",
@@ -216,6 +220,7 @@ def describe_processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    cores = f"{os.cpu_count()} cores"
+    return f"{names[0] if names else platform.machine()}, {cores}"

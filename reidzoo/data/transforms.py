@@ -140,9 +140,7 @@ class Erase(A.ImageOnlyTransform):  # type: ignore[misc]
         if box is None:
             return img
         top, left, height, width = box
-        erased = img.copy()
-        erased[top : top + height, left : left + width] = ERASED
-        return erased
+        return cast(Pixels, cv2.rectangle(img.copy(), (left, top, width, height), ERASED, -1))
 
 
 def make_augmentation(augment: Augment) -> KeyedTransform:
