@@ -75,7 +75,7 @@ def class_options(parser: ArgumentParser) -> dict[str, Choice]:
         for part in (hint, *get_args(hint)):
             if is_protocol(part):
                 known = {
-                    name: f"{value.__module__}.{name}"
+                    name: f"{clustering.__name__}.{name}"
                     for name, value in vars(clustering).items()
                     if inspect.isclass(value) and calls_alike(value, part)
                 }

@@ -88,16 +88,16 @@ def published(method: str | None, data: str | None) -> Layer | None:
 
 def keep_known(layer: Layer, options: Collection[str]) -> Layer:
     """A layer without what a class does not take: somebody's own class may fix some options."""
+    groups = {option.rpartition(".")[0] for option in options if not option.endswith(".help")}
 
     def keep(tree: Tree, prefix: str) -> Tree:
         kept = {}
         for key, value in tree.items():
             option = f"{prefix}{key}"
-            inside = any(known.startswith(f"{option}.") for known in options)
-            if option in options:
-                kept[key] = value
-            elif inside and isinstance(value, dict):
+            if isinstance(value, dict) and option in groups:
                 kept[key] = keep(value, f"{option}.")
+            elif option in options:
+                kept[key] = value
         return kept
 
     return Layer(layer.source, keep(layer.tree, ""))

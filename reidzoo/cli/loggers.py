@@ -62,7 +62,6 @@ def read_rows(run: "Run") -> list[dict[str, Any]]:
 
 def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
     """Online where somebody is logged in, else offline; never asks, and a resumed run stays one."""
-    os.environ.setdefault("WANDB_SILENT", "true")  # read when wandb is imported
     import wandb
     from pytorch_lightning.loggers import WandbLogger
 
@@ -72,7 +71,7 @@ def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
     offline = process_rank() != 0 or not is_logged_in()
     if offline and process_rank() == 0:
         print(f"W&B: this run is kept offline; to upload it: wandb sync {folder}/wandb/*run-*")
-    return WandbLogger(
+    logger = WandbLogger(
         project=options.project,
         group=options.group or folder.parent.name,
         name=folder.name,
@@ -85,6 +84,8 @@ def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
             mode="offline" if offline else "online", silent=True, console="off"
         ),
     )
+    logger._wandb_init.pop("anonymous", None)  # what Lightning passes makes wandb complain
+    return logger
 
 
 def is_logged_in() -> bool:

@@ -72,6 +72,7 @@ def settle(parser: ArgumentParser, layers: Iterable[Layer], options: Sequence[st
         check_groups(parser, tree, where)
         try:
             settings = parser.parse_object(tree, namespace=settings)
+            check_nulls(parser, settings)
         except (ArgumentError, ValueError) as error:
             raise explain(error, parser, where) from error
     words = expand_options(options, choices)
@@ -95,7 +96,7 @@ def instantiate(parser: ArgumentParser, settings: Namespace) -> Namespace:
 
 def to_tree(parser: ArgumentParser, settings: Namespace, method: str, data: str) -> Tree:
     """Plain values that, saved as YAML, reproduce the run through `--config`."""
-    text = parser.dump(settings, skip_none=False, format="json")
+    text = parser.dump(settings, skip_unset=False, format="json")
     tree = compact(json.loads(text), class_options(parser))
     tree["method"] = {"name": method} | tree.get("method", {})
     tree["data"] = {"name": data} | tree.get("data", {})
