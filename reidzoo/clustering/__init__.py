@@ -26,7 +26,7 @@ from reidzoo.clustering.pivots import (
     refine_by_pivots,
     similarity_links,
 )
-from reidzoo.clustering.priorities import pair_priorities
+from reidzoo.clustering.priorities import choose_positives, pair_priorities
 from reidzoo.clustering.reliability import SelfPaced, self_paced_labels, with_singletons
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "camera_gap",
     "camera_jaccard_graph",
     "camera_weights",
+    "choose_positives",
     "dbscan",
     "density_scores",
     "find_pivots",

@@ -7,9 +7,10 @@ each row weighs its expanded k-reciprocal set; rows are averaged over their k2 n
 of two rows is 1 - m / (2 - m), m the sum of the minima of their weights.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
@@ -37,6 +38,7 @@ def jaccard_graph(
     k2: int = 6,
     max_distance: float = 0.7,
     neighbours: tuple[Array, Array] | None = None,
+    backend: Literal["auto", "numba", "torch"] = "auto",
 ) -> csr_matrix:
     """Compute every k-reciprocal Jaccard distance that is at most `max_distance`.
 
@@ -46,10 +48,12 @@ def jaccard_graph(
         k2: rows averaged in local query expansion, the row itself included; 1 switches it off.
         max_distance: what to keep, in [0, 1); pairs that exceed it by at most 1e-6 are kept too.
         neighbours: what `knn(features, k)` returned, k >= k1; computed when missing.
+        backend: "numba" (compiled, on the processor) or "torch" (on the tensor's device); "auto"
+            takes torch on an accelerator. Distances agree to rounding.
 
     Returns:
-        symmetric CSR [N, N], float32 distances, sorted columns, no diagonal; a pair at distance 0
-        is an explicit entry, a missing pair is farther than `max_distance`.
+        symmetric CSR [N, N] in host memory: float32 distances, sorted columns, no diagonal. A pair
+        at distance 0 is an explicit entry, a missing pair is farther than `max_distance`.
 
     Raises:
         ValueError: an option outside its range, neighbours of another shape, or bad features.
@@ -61,6 +65,10 @@ def jaccard_graph(
     check_options(k1, k2, max_distance)
     rows = checked_rows(features)
     ranks, similarities = neighbour_table(rows, k1, neighbours)
+    if backend not in ("auto", "numba", "torch"):
+        raise ValueError(f"backend={backend!r}; allowed: auto, numba, torch")
+    if backend == "torch" or (backend == "auto" and rows.device.type != "cpu"):
+        return _graph_by_torch(rows, ranks, k1, k2, max_distance)
     weights = reciprocal_weights(rows.cpu().numpy(), ranks, similarities, k1)
     if k2 > 1:
         weights = averaged(weights, ranks[:, :k2])
@@ -117,12 +125,21 @@ def reciprocal_weights(
     from reidzoo.clustering import kernels
     from reidzoo.clustering.compiled import over_rows
 
-    half = min(round(k1 / 2) + 1, ranks.shape[1])  # round() is half-to-even, as numpy's
+    half = half_length(k1, ranks.shape[1])
     marks = np.zeros(ranks.shape, dtype=np.uint8)
     over_rows(kernels.mark_mutual, len(ranks), ranks, half, marks)
     return joined(
         over_rows(kernels.weigh_expanded, len(ranks), ranks, similarities, marks, half, rows)
     )
+
+
+def half_length(k1: int, longest: int) -> int:
+    """Length of the half lists, the row itself included: k1 / 2 rounded half to even, plus 1.
+
+    >>> [half_length(k1, k1) for k1 in (1, 15, 17, 20, 30)]
+    [1, 9, 9, 11, 16]
+    """
+    return min(round(k1 / 2) + 1, longest)
 
 
 def averaged(weights: SparseRows, groups: NDArray[Any]) -> SparseRows:
@@ -144,10 +161,29 @@ def near_graph(weights: SparseRows, max_distance: float) -> csr_matrix:
     pairs = joined(over_rows(overlaps.near_pairs, N, max_distance + TIE, *weights, by_column))
     lower = overlaps.transposed(*pairs)
     upper = overlaps.transposed(*lower)  # transposed twice: sorted
-    starts, columns, values = overlaps.mirrored(upper, lower)
-    graph = csr_matrix((values, columns, starts), shape=(N, N))
+    return _graph(SparseRows(*overlaps.mirrored(upper, lower)), max_distance)
+
+
+def _graph_by_torch(
+    rows: Tensor, ranks: NDArray[Any], k1: int, k2: int, max_distance: float
+) -> csr_matrix:
+    from reidzoo.clustering import jaccard_torch
+
+    lists = torch.from_numpy(ranks).to(rows.device, torch.int64)
+    weights = jaccard_torch.reciprocal_weights(rows, lists, half_length(k1, lists.shape[1]))
+    if k2 > 1:
+        weights = jaccard_torch.averaged(weights, lists[:, :k2])
+    pairs = jaccard_torch.near_pairs(weights, max_distance + TIE)
+    starts = np.concatenate([[0], as_numpy(pairs.lengths).cumsum()])
+    columns = as_numpy(pairs.columns.int())
+    return _graph(SparseRows(starts, columns, as_numpy(pairs.values)), max_distance)
+
+
+def _graph(pairs: SparseRows, max_distance: float) -> csr_matrix:
+    N = len(pairs.starts) - 1
+    graph = csr_matrix((pairs.values, pairs.columns, pairs.starts), shape=(N, N))
     graph.has_canonical_format = True
-    graph.max_distance = max_distance  # type: ignore[attr-defined]  # what `dbscan` checks eps against
+    graph.max_distance = max_distance  # type: ignore[attr-defined]  # `dbscan` checks eps by it
     return graph
 
 

@@ -5,7 +5,7 @@ candidate that its error bound cannot rule out is scored again, in fp64 rounded 
 k best are taken. So the answer does not depend on what made the candidates.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -13,15 +13,14 @@ import torch
 from torch import Tensor
 
 from reidzoo.clustering.contracts import Array
+from reidzoo.clustering.products import blocks, rough, rough_error, rough_product, sum_error
 from reidzoo.clustering.rows import checked_rows, like
 
 Backend: TypeAlias = Literal["auto", "numba", "torch", "faiss"]
 Found: TypeAlias = tuple[Tensor, Tensor]
 Propose: TypeAlias = Callable[[Tensor, int], Found]
 
-BLOCK_BYTES = 128 << 20  # of scores, or of gathered rows, at a time
 SPARE = 18  # candidates fetched beyond k: enough unless scores crowd around the k-th
-BFLOAT16_FROM = 256  # for shorter rows the product is not what costs
 
 
 def knn(features: Array, k: int, backend: Backend = "auto") -> tuple[Array, Array]:
@@ -77,11 +76,11 @@ def nearest(
         found = _by_selection(queries.cpu(), base.cpu(), k, own.cpu())
     elif backend == "torch":
         found = _by_proposals(
-            queries, base, k, own, _product(queries, base), _rough_error(queries, base)
+            queries, base, k, own, _product(queries, base), rough_error(queries, base)
         )
     elif backend == "faiss":
         queries, base = queries.cpu(), base.cpu()
-        found = _by_proposals(queries, base, k, own.cpu(), _faiss(queries, base), _sum_error(base))
+        found = _by_proposals(queries, base, k, own.cpu(), _faiss(queries, base), sum_error(base))
     else:
         raise ValueError(f"backend={backend!r}; allowed: auto, numba, torch, faiss")
     return found[0].to(own.device), found[1].to(own.device)
@@ -92,12 +91,12 @@ def _by_selection(queries: Tensor, base: Tensor, k: int, own: Tensor) -> Found:
     from reidzoo.clustering import selection
     from reidzoo.clustering.compiled import over_rows
 
-    columns, slack = _rough(base).T, 2 * _rough_error(queries, base)
+    rough_base, slack = rough(base), 2 * rough_error(queries, base)
     indices = np.empty((len(queries), k), dtype=np.int64)
     similarities = np.empty((len(queries), k), dtype=np.float32)
-    for first, last in _blocks(len(queries), 4 * len(base)):
+    for first, last in blocks(len(queries), 4 * len(base)):
         block = slice(first, last)
-        scores = (_rough(queries[block]) @ columns).float().numpy()
+        scores = rough_product(queries[block], rough_base).numpy()
         over_rows(
             selection.select_nearest, last - first, scores, slack, queries[block].numpy(),
             base.numpy(), own[block].numpy(), indices[block], similarities[block],
@@ -115,7 +114,7 @@ def _by_proposals(
     while len(pending):
         width = min(width, len(base))
         unproved = []
-        for first, last in _blocks(len(pending), max(4 * len(base), 12 * width * base.shape[1])):
+        for first, last in blocks(len(pending), max(4 * len(base), 12 * width * base.shape[1])):
             block = pending[first:last]
             scores, candidates = propose(block, width)
             left_out = scores[:, -1] + error  # the best that a row not fetched can have
@@ -139,10 +138,10 @@ def _best_of(queries: Tensor, base: Tensor, own: Tensor, candidates: Tensor, k: 
 
 
 def _product(queries: Tensor, base: Tensor) -> Propose:
-    columns = _rough(base).T
+    rough_base = rough(base)
 
     def propose(block: Tensor, width: int) -> Found:
-        best = (_rough(queries[block]) @ columns).float().topk(width, dim=1)
+        best = rough_product(queries[block], rough_base).topk(width, dim=1)
         return best.values, best.indices
 
     return propose
@@ -159,43 +158,3 @@ def _faiss(queries: Tensor, base: Tensor) -> Propose:
         return torch.from_numpy(scores), torch.from_numpy(candidates)
 
     return propose
-
-
-def _rough(rows: Tensor) -> Tensor:
-    """What the product multiplies: bfloat16 where the hardware does that several times faster."""
-    return rows.bfloat16() if _rounds(rows) else rows
-
-
-def _rough_error(queries: Tensor, base: Tensor) -> float:
-    """Bound on |rough score - final score|, for rows of norm 1."""
-    if not _rounds(base):
-        return _sum_error(base)
-    moved = _largest_move(queries) + _largest_move(base)  # Cauchy-Schwarz, for both factors
-    return 1.05 * (moved + 2**-8) + _sum_error(base)  # the result is rounded to 8 bits as well
-
-
-def _largest_move(rows: Tensor) -> float:
-    """How far rounding to bfloat16 moves a row, at most."""
-    return max(
-        float((rows[first:last] - rows[first:last].bfloat16().float()).norm(dim=1).max())
-        for first, last in _blocks(len(rows), 4 * rows.shape[1])
-    )
-
-
-def _sum_error(rows: Tensor) -> float:
-    return 1.05 * (rows.shape[1] + 1) * 2**-24  # a sum of D products in any order, then rounded
-
-
-def _rounds(rows: Tensor) -> bool:
-    if rows.shape[1] < BFLOAT16_FROM:
-        return False
-    if rows.device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
-def _blocks(count: int, bytes_each: int) -> Iterator[tuple[int, int]]:
-    step = max(1, BLOCK_BYTES // bytes_each)
-    for first in range(0, count, step):
-        yield first, min(first + step, count)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from reidzoo.clustering.contracts import Array
 from reidzoo.clustering.jaccard import SparseRows, averaged, neighbour_table, reciprocal_weights
+from reidzoo.clustering.products import exact_product
 from reidzoo.clustering.rows import checked_rows
 
 BLOCK_BYTES = 64 << 20  # of products at a time
@@ -90,17 +91,6 @@ def sharpened(weights: SparseRows, farthest: NDArray[np.float32]) -> SparseRows:
     values = np.exp(-np.square(own[row] - logs) / farthest[row])
     values /= np.add.reduceat(values, weights.starts[:-1])[row]
     return weights._replace(values=values)
-
-
-def exact_product(a: Tensor, b: Tensor) -> Tensor:
-    """Inner products [A, B] of rows in full fp32, whatever the trainer around it prefers."""
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.autocast(a.device.type, enabled=False):
-            return a @ b.T
-    finally:
-        torch.set_float32_matmul_precision(precision)
 
 
 def _blocks(
