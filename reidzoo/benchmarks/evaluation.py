@@ -1,0 +1,276 @@
+"""`bench eval`: mAP and CMC after the matrix product, in CPU seconds of one thread and in memory.
+
+The plain alternatives are the two ways of the published evaluators, written out again: walk down
+the sorted list in Python, or sort and ask scikit-learn. They are timed on some of the queries, on
+the same distances, and their figures are scaled up; average precisions must agree.
+"""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import sklearn
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from reidzoo.benchmarks.input import describe_processor
+from reidzoo.metrics import distance_blocks, retrieval_scores, retrieval_scores_from_distances
+
+IMAGES_PER_PERSON = 27  # in the galleries of Market-1501 and MSMT17
+CAMERAS = 6
+Search = tuple[NDArray[Any], ...]  # the six arguments of `retrieval_scores`
+Floats = NDArray[np.float64]
+Judge = Callable[[NDArray[Any], NDArray[Any]], float]  # right answers and distances, nearest first
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A plain way to the same scores, timed on some of the queries."""
+
+    name: str
+    seconds: float  # scaled to all queries
+    times_ours: float
+    worst_difference: float  # of an average precision
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Medians of CPU seconds, megabytes beyond the features, and what they were measured on."""
+
+    queries: int
+    gallery: int
+    width: int
+    answers_per_query: float
+    product_seconds: float
+    scoring_seconds: float
+    megabytes: float
+    references: tuple[Reference, ...]
+    reference_queries: int
+    rounds: int
+    machine: str
+    versions: str
+    date: str
+
+    def to_markdown(self) -> str:
+        """Write the table that `experiments/benchmarks/eval_QxG.md` holds."""
+        rows = [f"| reidzoo | {self.scoring_seconds:.3f} | 1 | |"] + [
+            f"| {one.name} | {one.seconds:.1f} | {one.times_ours:.0f} "
+            f"| {one.worst_difference:.0e} |"
+            for one in self.references
+        ]
+        return "\n".join(
+            [
+                f"# Evaluation: {self.queries:,} queries in {self.gallery:,} images",
+                "",
+                "mAP, mINP and CMC after the matrix product; CPU seconds of one thread, median of "
+                f"{self.rounds} rounds. The plain ways were timed on {self.reference_queries} "
+                "queries and scaled up.",
+                "",
+                "| way | seconds | times ours | largest difference of an AP |",
+                "|---|---:|---:|---:|",
+                *rows,
+                "",
+                f"The product itself ({self.width} entries a row) takes {self.product_seconds:.1f} "
+                f"s. Peak memory of the whole call, in a fresh process: {self.megabytes:.0f} MB "
+                f"beyond the features. {self.answers_per_query:.0f} right answers a query.",
+                "",
+                f"{self.machine}; {self.versions}; {self.date}.",
+                f"`python -m reidzoo.bench eval --queries {self.queries} --gallery {self.gallery}` "
+                "makes this table.",
+                "",
+            ]
+        )
+
+
+def bench_eval(
+    *,
+    queries: int = 3368,
+    gallery: int = 19732,
+    width: int = 2048,
+    rounds: int = 3,
+    reference_queries: int = 100,
+    output: str | None = "experiments/benchmarks",
+) -> EvaluationReport:
+    """Time the retrieval scores; write eval_QxG.json and .md to the folder `output`.
+
+    Args:
+        queries: rows searched for.
+        gallery: rows searched in.
+        width: entries of a row; it matters to the product only.
+        rounds: times ours and the references are timed, in turns.
+        reference_queries: queries on which the references are timed.
+        output: an existing or new folder, None for none.
+    """
+    search = make_search(queries, gallery, width)
+    asked = min(reference_queries, queries)
+    with one_thread():
+        ap = score(search).ap  # compiles, too: this round is not counted
+        ours: list[Round] = []
+        plain: dict[str, list[Round]] = {name: [] for name in JUDGES}
+        for _ in range(rounds):
+            ours.append(score(search))
+            for name, judge in JUDGES.items():
+                plain[name].append(judge_some(search, asked, judge))
+    seconds = statistics.median(one.scoring for one in ours)
+    report = EvaluationReport(
+        queries,
+        gallery,
+        width,
+        answers_per_query(search),
+        statistics.median(one.product for one in ours),
+        seconds,
+        measure_peak(queries, gallery, width),
+        tuple(compare(name, plain[name], ap[:asked], queries, seconds) for name in JUDGES),
+        asked,
+        rounds,
+        describe_processor(),
+        f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}, "
+        f"numba {numba.__version__}, scikit-learn {sklearn.__version__}",
+        date.today().isoformat(),
+    )
+    if output is not None:
+        Path(output).mkdir(parents=True, exist_ok=True)
+        stem = f"eval_{queries}x{gallery}"
+        Path(output, f"{stem}.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
+        Path(output, f"{stem}.md").write_text(report.to_markdown())
+    return report
+
+
+def make_search(queries: int, gallery: int, width: int) -> Search:
+    """Draw people as noisy unit rows, a tenth of the gallery distractors.
+
+    >>> [part.shape for part in make_search(2, 50, 4)]
+    [(2, 4), (50, 4), (2,), (50,), (2,), (50,)]
+    """
+    rng = np.random.default_rng(0)
+    people = max(2, gallery // IMAGES_PER_PERSON)
+    identities = [rng.integers(1, people + 1, count) for count in (queries, gallery)]
+    identities[1][rng.random(gallery) < 0.1] = 0
+    centres = rng.standard_normal((people + 1, width), dtype=np.float32)
+    features = []
+    for who in identities:
+        rows = rng.standard_normal((len(who), width), dtype=np.float32)
+        rows += centres[who] * (who > 0)[:, None]
+        features.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    cameras = [rng.integers(0, CAMERAS, count) for count in (queries, gallery)]
+    return *features, *identities, *cameras
+
+
+class Round(NamedTuple):
+    """One timed call: CPU seconds without and of the product, average precisions [Q]."""
+
+    scoring: float
+    product: float
+    ap: Floats
+
+
+def score(search: Search) -> Round:
+    """Score a search by reidzoo; time spent in making distances is counted apart."""
+    product = 0.0
+
+    def clocked(blocks: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        nonlocal product
+        while True:
+            start = time.process_time()
+            block = next(blocks, None)
+            product += time.process_time() - start
+            if block is None:
+                return
+            yield block
+
+    start = time.process_time()
+    blocks = clocked(distance_blocks(search[0], search[1]))
+    ap = retrieval_scores_from_distances(blocks, *search[2:])["ap"]
+    return Round(time.process_time() - start - product, product, ap)
+
+
+def judge_some(search: Search, asked: int, judge: Judge) -> Round:
+    """Score the first queries in a plain way: sort everything, then judge query by query."""
+    query, gallery, query_ids, gallery_ids, query_cameras, gallery_cameras = search
+    start = time.process_time()
+    distances = np.concatenate([block.copy() for block in distance_blocks(query[:asked], gallery)])
+    made = time.process_time()
+    order = np.argsort(distances, axis=1)
+    ap = np.full(asked, np.nan)
+    for q in range(asked):
+        same = gallery_ids[order[q]] == query_ids[q]
+        kept = ~(same & (gallery_cameras[order[q]] == query_cameras[q]))
+        if same[kept].any():
+            ap[q] = judge(same[kept], distances[q, order[q]][kept])
+    return Round(time.process_time() - made, made - start, ap)
+
+
+def walk_down(right: NDArray[np.bool_], distances: NDArray[Any]) -> float:
+    """Average precision by a Python loop over the sorted list."""
+    found, precisions = 0, 0.0
+    for rank, hit in enumerate(right, start=1):
+        if hit:
+            found += 1
+            precisions += found / rank
+    return precisions / found
+
+
+def ask_sklearn(right: NDArray[np.bool_], distances: NDArray[Any]) -> float:
+    """Average precision by scikit-learn."""
+    return float(average_precision_score(right, -distances))
+
+
+JUDGES: dict[str, Judge] = {"sort, Python loop": walk_down, "sort, scikit-learn": ask_sklearn}
+
+
+def compare(name: str, plain: list[Round], ap: Floats, queries: int, ours: float) -> Reference:
+    """Scale a plain way's median to all queries and hold its average precisions against ours."""
+    seconds = statistics.median(one.scoring for one in plain) * queries / len(ap)
+    return Reference(name, seconds, seconds / ours, float(np.nanmax(np.abs(plain[0].ap - ap))))
+
+
+def answers_per_query(search: Search) -> float:
+    """Mean number of gallery images of the query's person."""
+    return float(np.bincount(search[3], minlength=search[2].max() + 1)[search[2]].mean())
+
+
+def measure_peak(queries: int, gallery: int, width: int) -> float:
+    """Run one search in a fresh process: megabytes at the peak beyond those before the call."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_peak_of_search, queries, gallery, width).result()
+
+
+def _peak_of_search(queries: int, gallery: int, width: int) -> float:
+    with one_thread():
+        retrieval_scores(*make_search(10, 100, width))  # loads the compiled code
+        search = make_search(queries, gallery, width)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+        before = _status("VmRSS")
+        retrieval_scores(*search)
+        return _status("VmHWM") - before
+
+
+def _status(field: str) -> float:
+    """Megabytes of one line of /proc/self/status (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1000
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Pin torch and numba to one thread for a while."""
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])
