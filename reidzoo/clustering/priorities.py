@@ -3,6 +3,7 @@
 For MGCE-HCL (Sun, Li, Li; ACPR 2021), re-implemented from the abstract (`specs/hcl_mgce.md`).
 """
 
+import torch
 from torch import Tensor
 
 
