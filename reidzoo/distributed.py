@@ -112,4 +112,5 @@ def raise_together(error: Exception | None) -> None:
     """Raise rank 0's error on every rank, so that nobody waits for a rank that has died."""
     error = broadcast_object(error)
     if error is not None:
+        error.add_note("raised on every rank")  # commands let rank 0 alone speak
         raise error

@@ -15,10 +15,12 @@ from argparse import Action
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from reidzoo.cli.runs import process_rank
 from reidzoo.errors import UserError, nearest
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 128 + signal.SIGINT, 128 + signal.SIGTERM
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+STOPPED = "{}; --resume auto continues from the last finished epoch"
 WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", None: "null"}
 
 
@@ -31,26 +33,25 @@ def run(command: Callable[[], None]) -> int:
     try:
         command()
     except KeyboardInterrupt:
-        return say("interrupted; --resume auto continues from the last finished epoch", INTERRUPTED)
+        return say(STOPPED.format("interrupted"), INTERRUPTED)
     except Terminated:
-        return say("terminated; --resume auto continues from the last finished epoch", TERMINATED)
+        return say(STOPPED.format("terminated"), TERMINATED)
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
         if isinstance(error.__context__, KeyboardInterrupt):
-            return say(
-                "interrupted; --resume auto continues from the last finished epoch", INTERRUPTED
-            )
+            return say(STOPPED.format("interrupted"), INTERRUPTED)
         raise
     except Exception as error:
         message = mistake(error)
         if message is None or os.environ.get("REIDZOO_TRACEBACK"):
             raise
-        return say(message, MISTAKE)
+        return say(message, MISTAKE, everywhere=bool(getattr(error, "__notes__", None)))
     return 0
 
 
-def say(message: str, code: int) -> int:
-    """Write one line to standard error."""
-    sys.stderr.write(f"reidzoo: {message}\n")
+def say(message: str, code: int, everywhere: bool = True) -> int:
+    """Write one line to standard error; what happens on every rank is said by rank 0 alone."""
+    if process_rank() == 0 or not everywhere:
+        sys.stderr.write(f"reidzoo: {message}\n")
     return code
 
 

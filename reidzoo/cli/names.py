@@ -54,7 +54,8 @@ def data_sets() -> dict[str, Entry]:
 
 def scan(folder: str, root: str) -> dict[str, Entry]:
     """Find the files of `folder` that define a descendant of the class named `root`."""
-    trees = {path: ast.parse(path.read_bytes()) for path in sorted((PACKAGE / folder).glob("*.py"))}
+    files = sorted((PACKAGE / folder).glob("*.py"))
+    trees = {path: ast.parse(path.read_bytes(), str(path)) for path in files}
     bases = {
         node.name: {ast.unparse(base).split(".")[-1] for base in node.bases}
         for tree in trees.values()

@@ -80,15 +80,19 @@ def train(session: Session) -> None:
     mute()
     tree = session.tree()
     run, news = find_run(tree, session.method, session.data)
+    tree.pop("resume", None)
     first = process_rank() == 0
     if news and first:
         print(news)
     objects = make_objects(session, tree, weights=run is None)
+    if first:  # before there are other processes, or a folder for a run that cannot start
+        objects.data.prepare_data()
+        objects.data.setup("fit")
     if run is None:
         run = Run(new_folder(base_folder(tree, session.method, session.data)))
     if first:
         with written_whole(run.folder / "config.yaml") as file:
-            file.write_text(to_yaml(tree | {"resume": None}), encoding="utf-8")
+            file.write_text(to_yaml(tree), encoding="utf-8")
     epochs = objects.trainer.max_epochs
     if run.checkpoint is None or epochs < 0 or run.finished < epochs:
         with announced(run):
