@@ -20,7 +20,16 @@ ALLOWED = {  # room -> rooms of reidzoo that it may import, beside itself and th
     "visual": {"metrics", "clustering", "models", "data"},
     "gallery": {"metrics", "clustering", "models", "data"},
     "methods": {"losses", "memory", "models", "clustering", "distributed"},
-    "callbacks": {"clustering", "metrics", "visual", "data", "distributed", "methods", "models"},
+    "callbacks": {
+        "clustering",
+        "metrics",
+        "visual",
+        "data",
+        "distributed",
+        "gallery",
+        "methods",
+        "models",
+    },
 }
 FOREIGN = {  # package -> the rooms or files that may name it
     "pytorch_lightning": {"methods", "callbacks", "data/datamodule.py", "cli", "fit.py"},

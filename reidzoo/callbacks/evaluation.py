@@ -12,10 +12,10 @@ from reidzoo import distributed
 from reidzoo.callbacks.reporting import ReportingCallback
 from reidzoo.callbacks.rooms import datamodule_of, extract_records
 from reidzoo.data.datamodule import ReIDDataModule
-from reidzoo.data.records import Record
 from reidzoo.errors import UserError
+from reidzoo.gallery.calibration import label_threshold
+from reidzoo.gallery.scoring import score_splits, truth
 from reidzoo.methods.base import Method
-from reidzoo.metrics import retrieval_scores
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,11 @@ class Answers:
 
 
 class EvaluationCallback(ReportingCallback):
-    """Logs val/mAP, val/mINP, val/cmc1, val/cmc5, val/cmc10 and time/evaluate.
+    """Logs val/mAP, val/mINP, val/cmc1, val/cmc5, val/cmc10, val/threshold and time/evaluate.
 
-    Nothing is chosen by these figures except `best.ckpt`, and the best epoch on the test set is
-    always reported as such, beside the last one.
+    The threshold goes into the checkpoint; where no identities are known, the pseudo-labels of the
+    last epoch give one at the end. Nothing is chosen by these figures except `best.ckpt`, and the
+    best epoch on the test set is always reported as such, beside the last one.
 
     Args:
         every: epochs between two evaluations; the last epoch is always evaluated, 0 means only
@@ -71,6 +72,8 @@ class EvaluationCallback(ReportingCallback):
             scores = self._evaluate(trainer, pl_module, finished)
             self.report = {f"val/{name}": value for name, value in scores.items()}
             self.report["time/evaluate"] = time.perf_counter() - started
+        elif last:
+            calibrate_on_labels(trainer, pl_module)
         super().on_train_epoch_end(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,13 +94,14 @@ class EvaluationCallback(ReportingCallback):
         scores, error = None, None
         if distributed.rank() == 0:
             try:
-                scores = score_splits(query, gallery, data)
+                scores = score_splits(query, gallery, data.splits)
                 self.answers = first_answers(query, gallery, data)
             except Exception as problem:
                 error = problem
         distributed.raise_together(error)
         scores = distributed.broadcast_object(scores)
         assert scores is not None
+        pl_module.settings["threshold"] = scores.get("threshold")
         self.history.append({"epoch": float(finished)} | scores)
         return scores
 
@@ -107,13 +111,14 @@ def can_evaluate(data: ReIDDataModule) -> bool:
     return bool(data.splits.query and data.splits.gallery)
 
 
-def score_splits(query: Tensor, gallery: Tensor, data: ReIDDataModule) -> dict[str, float]:
-    """Retrieval scores of unit rows [Q, D] against [G, D] under the single-query protocol."""
-    query_truth, gallery_truth = truth(data.splits.query), truth(data.splits.gallery)
-    scores = retrieval_scores(
-        query, gallery, query_truth[0], gallery_truth[0], query_truth[1], gallery_truth[1]
-    )
-    return {name: float(scores[name]) for name in ("mAP", "mINP", "cmc1", "cmc5", "cmc10")}
+def calibrate_on_labels(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    """Put a threshold into the checkpoint that agrees with the pseudo-labels, if there are any."""
+    assert isinstance(module, Method)
+    if module.labels is None:
+        return
+    data = datamodule_of(trainer)
+    rows = extract_records(trainer, module, data.splits.train)["global"]
+    module.settings["threshold"] = label_threshold(rows, module.labels.labels, data.cameras)
 
 
 def first_answers(
@@ -128,9 +133,3 @@ def first_answers(
     distances[same & (gallery_camera >= 0)] = torch.inf
     nearest = distances.topk(min(top, len(gallery)), largest=False)
     return Answers(asked, nearest.indices, nearest.values)
-
-
-def truth(records: tuple[Record, ...]) -> tuple[Tensor, Tensor]:
-    """Identities and cameras of records, both [N] int64."""
-    identities = torch.tensor([record.identity for record in records])
-    return identities, torch.tensor([record.camera for record in records])

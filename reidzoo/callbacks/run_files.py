@@ -13,6 +13,7 @@ from reidzoo.callbacks.reporting import epoch_report
 from reidzoo.callbacks.rooms import datamodule_of
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.files import written_whole
+from reidzoo.methods.base import Method
 from reidzoo.methods.state import PseudoLabels
 
 Kind = TypeVar("Kind", bound=pl.Callback)
@@ -41,6 +42,8 @@ class RunFiles(pl.Callback):
         results["cluster"] = {
             key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
         }
+        assert isinstance(pl_module, Method)
+        results["threshold"] = pl_module.settings.get("threshold")
         results["seconds"] = self.seconds
         with written_whole(self.folder / "results.json") as temporary:
             temporary.write_text(json.dumps(results, indent=2) + "\n")

@@ -1,1 +1,1 @@
-"""."""
+"""Answers from a trained network: scores, calibrated thresholds, embedding files, searches."""

@@ -94,7 +94,7 @@ def retrieval_scores_from_distances(
     array([0.83333333])
     """
     truth = match(query_identities, gallery_identities, query_cameras, gallery_cameras)
-    return _average(_score_blocks(as_blocks(distances), truth))
+    return _average(score_blocks(as_blocks(distances), truth))
 
 
 def as_blocks(distances: Any) -> Iterable[NDArray[Any]]:
@@ -103,19 +103,25 @@ def as_blocks(distances: Any) -> Iterable[NDArray[Any]]:
     >>> [block.dtype.name for block in as_blocks([[1, 2], [3, 4]])]
     ['float64']
     """
-    if isinstance(distances, list | tuple):
-        distances = np.asarray(distances)
-    if isinstance(distances, Tensor | np.ndarray):
-        distances = [distances]
-    for block in distances:
-        array = block.detach().cpu() if isinstance(block, Tensor) else block
-        if isinstance(array, Tensor):
-            array = (array if array.element_size() > 2 else array.float()).numpy()
+    nested = isinstance(distances, list | tuple) and distances and np.ndim(distances[0]) == 1
+    whole = nested or isinstance(distances, Tensor | np.ndarray)
+    for block in [distances] if whole else distances:
+        if isinstance(block, Tensor):
+            block = (block.float() if block.element_size() < 4 else block).detach().cpu()
+        array = np.asarray(block)
         yield array.astype(np.promote_types(array.dtype, np.float32), copy=False)
 
 
-def _score_blocks(blocks: Iterable[NDArray[Any]], truth: Truth) -> NDArray[np.float64]:
-    """One row per query: AP, rank of the first right answer, inverse penalty; [Q, 3]."""
+def score_blocks(blocks: Iterable[NDArray[Any]], truth: Truth) -> NDArray[np.float64]:
+    """One row per query: AP, rank of the first right answer, inverse penalty; [Q, 3].
+
+    A query without a right answer has NaN.
+
+    >>> truth = match([1, 5], [1, 2], [0, 0], [1, 1])
+    >>> score_blocks(as_blocks([[0.3, 0.1], [0.2, 0.4]]), truth)
+    array([[0.5, 2. , 0.5],
+           [nan, nan, nan]])
+    """
     rows, columns = truth.shape
     scores = np.empty((rows, 3))
     done = 0
@@ -127,7 +133,7 @@ def _score_blocks(blocks: Iterable[NDArray[Any]], truth: Truth) -> NDArray[np.fl
                 f"distances have shape {block.shape} (rows so far {done}), but there are {rows} "
                 f"query and {columns} gallery identities"
             )
-        if np.isnan(block.min()):
+        if block.size and np.isnan(block.min()):
             bad = part.start + int(np.isnan(block).any(axis=1).argmax())
             raise ValueError(f"distances hold NaN in row {bad}: look at this query's features")
         _score_block(block, truth, part, scores)
