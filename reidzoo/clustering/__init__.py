@@ -27,6 +27,7 @@ from reidzoo.clustering.pivots import (
     similarity_links,
 )
 from reidzoo.clustering.priorities import choose_positives, pair_priorities
+from reidzoo.clustering.quantiles import choose_eps, neighbour_distances, neighbour_quantiles
 from reidzoo.clustering.reliability import SelfPaced, self_paced_labels, with_singletons
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "camera_gap",
     "camera_jaccard_graph",
     "camera_weights",
+    "choose_eps",
     "choose_positives",
     "dbscan",
     "density_scores",
@@ -53,6 +55,8 @@ __all__ = [
     "jaccard_graph",
     "knn",
     "labels_around",
+    "neighbour_distances",
+    "neighbour_quantiles",
     "normalise_rows",
     "pair_priorities",
     "refine_by_pivots",

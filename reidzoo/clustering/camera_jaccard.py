@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from reidzoo.clustering.contracts import AnyArray, Array
-from reidzoo.clustering.dbscan import MAX_DISTANCE, JaccardDBSCAN, dbscan
+from reidzoo.clustering.dbscan import Eps, JaccardDBSCAN, dbscan, reach_of, settled_eps
 from reidzoo.clustering.jaccard import SparseRows, averaged, check_options, near_graph
 from reidzoo.clustering.neighbours import nearest
 from reidzoo.clustering.normalisation import Normalise, normalise_rows
@@ -159,7 +159,8 @@ class CameraJaccardDBSCAN:
         k2_intra: rows of the own camera in query expansion.
         k2_inter: rows of other cameras in query expansion.
         warmup_k2: what both k2 are in the first epoch, see `at`; None: what they always are.
-        eps: radius of DBSCAN, below 1 (published: 0.4 for Market-1501, 0.6 for MSMT17, VeRi-776).
+        eps: radius of DBSCAN, below 1, or "auto" (published: 0.4 for Market-1501, 0.6 for MSMT17
+            and VeRi-776).
         min_samples: neighbours that make a core image, itself included.
         normalise: camera normalisation of the features before clustering.
 
@@ -173,9 +174,14 @@ class CameraJaccardDBSCAN:
     k2_intra: int = 2
     k2_inter: int = 4
     warmup_k2: int | None = 3
-    eps: float = 0.6
+    eps: Eps = 0.6
     min_samples: int = 4
     normalise: Normalise = "none"
+
+    def __post_init__(self) -> None:
+        check_options(
+            min(self.k1_intra, self.k1_inter), min(self.k2_intra, self.k2_inter), reach_of(self.eps)
+        )
 
     def at(self, epoch: int) -> "CameraJaccardDBSCAN":
         """Give the clusterer of an epoch: in epoch 0 both k2 are `warmup_k2`."""
@@ -192,12 +198,16 @@ class CameraJaccardDBSCAN:
             return JaccardDBSCAN(eps=self.eps).graph(rows)
         return camera_jaccard_graph(
             rows, numbers, self.k1_intra, self.k1_inter, self.k2_intra, self.k2_inter,
-            max(self.eps, MAX_DISTANCE),
+            reach_of(self.eps),
         )  # fmt: skip
+
+    def radius(self, graph: csr_matrix) -> float:
+        """Tell the radius that this graph is labelled at."""
+        return settled_eps(self.eps, graph, self.min_samples)
 
     def labels(self, graph: csr_matrix, eps: float | None = None) -> NDArray[np.int64]:
         """Label the graph at `eps`, or at the clusterer's own."""
-        return dbscan(graph, self.eps if eps is None else eps, self.min_samples)
+        return dbscan(graph, self.radius(graph) if eps is None else eps, self.min_samples)
 
     def __call__(self, features: Array, cameras: Array | None = None) -> Array:
         """Cluster unit rows [N, D] by cameras [N]; labels [N] int64, -1 outlier."""

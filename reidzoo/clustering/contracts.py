@@ -1,6 +1,6 @@
 """What goes between features and pseudo-labels: two protocols and one helper."""
 
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,8 +27,12 @@ class GraphClusterer(Clusterer, Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def eps(self) -> float:
+    def eps(self) -> float | Literal["auto"]:
         """Radius of `__call__`."""
+        ...
+
+    def radius(self, graph: Any) -> float:
+        """Tell the radius that this graph is labelled at: `eps`, or what "auto" makes of it."""
         ...
 
     def graph(self, features: Any, cameras: Any = None) -> Any:

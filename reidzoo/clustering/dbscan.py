@@ -1,6 +1,8 @@
 """DBSCAN on a sparse distance graph, with union-find: O(pairs), numbered as scikit-learn does."""
 
+import logging
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +11,13 @@ from scipy.sparse import csr_matrix
 from reidzoo.clustering.contracts import Array
 from reidzoo.clustering.jaccard import TIE, check_options, jaccard_graph
 from reidzoo.clustering.normalisation import Normalise, normalise_rows
+from reidzoo.clustering.quantiles import choose_eps, neighbour_quantiles
 from reidzoo.clustering.rows import like
 
+Eps: TypeAlias = float | Literal["auto"]
 MAX_DISTANCE = 0.7  # graphs reach at least this far, so that one serves several eps
+
+log = logging.getLogger(__name__)
 
 
 def dbscan(graph: csr_matrix, eps: float, min_samples: int = 4) -> NDArray[np.int64]:
@@ -47,6 +53,37 @@ def dbscan(graph: csr_matrix, eps: float, min_samples: int = 4) -> NDArray[np.in
     return components.label_rows(graph.indptr, graph.indices, graph.data, eps + TIE, min_samples)
 
 
+def reach_of(eps: Eps) -> float:
+    """Tell how far the graph of a clusterer must reach; refuse an eps that has no meaning.
+
+    >>> reach_of("auto"), reach_of(0.8)
+    (0.7, 0.8)
+    """
+    if eps == "auto":
+        return MAX_DISTANCE
+    if not 0 <= float(eps) < 1:
+        raise ValueError(f"eps={eps}; allowed: 0 <= eps < 1 (distances end at 1), or auto")
+    return max(eps, MAX_DISTANCE)
+
+
+def settled_eps(eps: Eps, graph: csr_matrix, min_samples: int) -> float:
+    """Turn "auto" into a number, and log why.
+
+    >>> settled_eps(0.6, csr_matrix((1, 1)), 4)
+    0.6
+    """
+    if not isinstance(eps, str):
+        return eps
+    chosen = choose_eps(graph, min_samples)
+    quantiles = neighbour_quantiles(graph, max(1, min_samples - 1))
+    log.info(
+        "eps=%.3f: half way from the median distance to neighbour %d to 1, at most 0.7 (%s)",
+        chosen, max(1, min_samples - 1),
+        ", ".join(f"{level:.0%} of the images: {value:.3f}" for level, value in quantiles.items()),
+    )  # fmt: skip
+    return chosen
+
+
 @dataclass(frozen=True)
 class JaccardDBSCAN:
     """DBSCAN on the k-reciprocal Jaccard distance: the clusterer of SpCL, Cluster Contrast, HHCL.
@@ -54,7 +91,8 @@ class JaccardDBSCAN:
     Args:
         k1: length of the neighbour lists, the image itself included.
         k2: images averaged in local query expansion, the image itself included; 1 switches it off.
-        eps: radius of DBSCAN, below 1.
+        eps: radius of DBSCAN, below 1; "auto" chooses it from the distances to the nearest images
+            (`choose_eps`) and logs them.
         min_samples: neighbours that make a core image, itself included.
         normalise: "none", or remove from the features of each camera their mean ("camera_mean"),
             or mean and standard deviation ("camera_meanstd"), before clustering.
@@ -66,23 +104,26 @@ class JaccardDBSCAN:
 
     k1: int = 30
     k2: int = 6
-    eps: float = 0.6
+    eps: Eps = 0.6
     min_samples: int = 4
     normalise: Normalise = "none"
 
     def __post_init__(self) -> None:
         check_options(self.k1, self.k2, 0)
-        if not 0 <= self.eps < 1:
-            raise ValueError(f"eps={self.eps}; allowed: 0 <= eps < 1 (distances end at 1)")
+        reach_of(self.eps)
 
     def graph(self, features: Array, cameras: Array | None = None) -> csr_matrix:
         """Compute the graph once; it serves every eps up to 0.7 (or `self.eps`, if larger)."""
         rows = normalise_rows(features, cameras, self.normalise)
-        return jaccard_graph(rows, self.k1, self.k2, max(self.eps, MAX_DISTANCE))
+        return jaccard_graph(rows, self.k1, self.k2, reach_of(self.eps))
+
+    def radius(self, graph: csr_matrix) -> float:
+        """Tell the radius that this graph is labelled at."""
+        return settled_eps(self.eps, graph, self.min_samples)
 
     def labels(self, graph: csr_matrix, eps: float | None = None) -> NDArray[np.int64]:
         """Label the graph at `eps`, or at the clusterer's own."""
-        return dbscan(graph, self.eps if eps is None else eps, self.min_samples)
+        return dbscan(graph, self.radius(graph) if eps is None else eps, self.min_samples)
 
     def __call__(self, features: Array, cameras: Array | None = None) -> Array:
         """Cluster unit rows [N, D] (cameras [N], -1 unknown); labels [N] int64, -1 outlier."""

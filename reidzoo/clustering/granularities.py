@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from reidzoo.clustering.contracts import Clusterer, GraphClusterer
+from reidzoo.clustering.dbscan import reach_of
 
 
 def as_graph_clusterer(clusterer: Clusterer) -> GraphClusterer:
@@ -43,7 +44,8 @@ def labels_around(
             [ 0,  0,  0,  0, -1]])
     """
     model = as_graph_clusterer(clusterer)
-    radii = [model.eps + offset for offset in offsets]
-    graph = replace(model, eps=max(radii)).graph(features, cameras)
+    widest = reach_of(model.eps) + max(offsets)
+    graph = replace(model, eps=widest).graph(features, cameras)
+    radii = [model.radius(graph) + offset for offset in offsets]
     labels = [torch.from_numpy(model.labels(graph, eps)) for eps in radii]
     return torch.stack(labels).to(features.device)

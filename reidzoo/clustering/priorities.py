@@ -13,7 +13,7 @@ def pair_priorities(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
     Args:
         table: labels [T, N] of T clusterings, -1 outlier.
         first: image numbers, of any shape.
-        second: image numbers, of a shape that broadcasts with `first`.
+        second: image numbers, of as many dimensions; the two broadcast.
 
     Returns:
         priorities in {0, 1/T, ..., 1}, float32, of the broadcast shape; outliers agree with none.
@@ -58,7 +58,7 @@ def choose_positives(
     order = labels.sort(stable=True).indices[len(labels) - sum(sizes) :]
     for members in order.split(sizes):
         for anchors in members.split(1024):
-            votes = pair_priorities(table, anchors[:, None], members)  # [anchors, members]
+            votes = pair_priorities(table, anchors[:, None], members[None])  # [anchors, members]
             votes[anchors[:, None] == members] = 0  # nobody is its own positive
             ties = torch.rand(votes.shape, generator=generator).to(votes.device)
             best = (votes + ties / (2 * len(table))).topk(min(most, len(members)), dim=1).indices
