@@ -78,13 +78,12 @@ def as_features(name: str, values: Any) -> Tensor:
 
 def _squares(name: str, features: Tensor) -> Tensor:
     """Squared length of each row, [N]; the place where NaN and infinity are noticed."""
-    lengths = torch.linalg.vector_norm(features, dim=1)
-    bad = (~lengths.isfinite()).nonzero().flatten().tolist()
+    squares: Tensor = torch.linalg.vector_norm(features, dim=1).square()
+    bad = (~squares.isfinite()).nonzero().flatten().tolist()
     if bad:
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         raise ValueError(
             f"{name} holds NaN or infinity in row {', '.join(map(str, bad[:5]))}{more}: "
             "look at the network or the images of these rows"
         )
-    squares: Tensor = lengths.square()
     return squares

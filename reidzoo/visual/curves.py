@@ -72,9 +72,8 @@ def curves(runs: Mapping[str, str | Path]) -> Image.Image:
     from matplotlib.figure import Figure
 
     read = {name: read_metrics(path) for name, path in runs.items()}
-    panels = [
-        p for p in PANELS if any(metric in run for run in read.values() for metric in p.metrics)
-    ]
+    logged = {metric for run in read.values() for metric in run}
+    panels = [panel for panel in PANELS if logged & set(panel.metrics)]
     if not panels:
         raise UserError(
             f"{', '.join(str(path) for path in runs.values())}: none of the known metrics in it; "

@@ -107,6 +107,8 @@ def test_blocks_equal_the_whole_matrix(golden, monkeypatch):
     whole = retrieval_scores_from_distances(data["distmat"], *golden_truth(data))
     blocks = (data["distmat"][start : start + 7] for start in range(0, 60, 7))
     assert_same(retrieval_scores_from_distances(blocks, *golden_truth(data)), whole, atol=0)
+    listed = [data["distmat"][:25], data["distmat"][25:]]
+    assert_same(retrieval_scores_from_distances(listed, *golden_truth(data)), whole, atol=0)
 
     features = data["query_features"], data["gallery_features"]
     once = retrieval_scores(*features, *golden_truth(data))
