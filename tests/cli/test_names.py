@@ -51,7 +51,7 @@ def test_own_class_takes_the_settings_of_its_nearest_ancestor():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("hchl", "did you mean hhcl?"),
+        ("hhcll", "did you mean hhcl?"),
         ("no_such_file.Loss", "run from the folder that holds no_such_file.py"),
         ("reidzoo.methods.hhcl.HCHL", "did you mean HHCL?"),
         ("reidzoo.methods.base.Batch", "not a class"),

@@ -83,7 +83,7 @@ WRONG_OPTIONS = {
     "--method.clusterer JacardDBSCAN": "did you mean JaccardDBSCAN?; or the dotted name",
     "--method.clusterer nowhere.Clusterer": "--method.clusterer: No module named 'nowhere'",
     "--method.clusterer.epss .4": "JaccardDBSCAN has no such option; allowed: k1, k2, eps",
-    "--method.clusterer.eps big": "--method.clusterer.eps: expected a number, got 'big'",
+    "--method.clusterer.eps big": "--method.clusterer.eps: expected a number",
     "--method.filters MinCam": "did you mean MinCameras?",
     "--data.batch_size null": "--data.batch_size: expected an integer, got 'null'",
     "--trainer.precison 16": "did you mean --trainer.precision?",
