@@ -20,7 +20,7 @@ from reidzoo.errors import UserError, nearest
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 128 + signal.SIGINT, 128 + signal.SIGTERM
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-STOPPED = "{}; --resume auto continues from the last finished epoch"
+RESUME = "--resume auto continues from the last finished epoch"
 WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", None: "null"}
 
 
@@ -28,17 +28,22 @@ class Terminated(SystemExit):
     """SIGTERM arrived; raised in the main thread so that everything is closed on the way out."""
 
 
-def run(command: Callable[[], None]) -> int:
-    """Run a command and return its exit code; mistakes become one line on standard error."""
+def run(command: Callable[[], None], advice: str = RESUME) -> int:
+    """Run a command and return its exit code; mistakes become one line on standard error.
+
+    Args:
+        command: what to do.
+        advice: how to go on when it was stopped.
+    """
     try:
         command()
     except KeyboardInterrupt:
-        return say(STOPPED.format("interrupted"), INTERRUPTED)
+        return say(f"interrupted; {advice}", INTERRUPTED)
     except Terminated:
-        return say(STOPPED.format("terminated"), TERMINATED)
+        return say(f"terminated; {advice}", TERMINATED)
     except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
         if isinstance(error.__context__, KeyboardInterrupt):
-            return say(STOPPED.format("interrupted"), INTERRUPTED)
+            return say(f"interrupted; {advice}", INTERRUPTED)
         raise
     except Exception as error:
         message = mistake(error)

@@ -64,7 +64,7 @@ def settle(parser: ArgumentParser, layers: Iterable[Layer], options: Sequence[st
     """Apply files in order, then the command line; the result is complete and type-checked."""
     settings = parser.get_defaults()
     choices = class_options(parser)
-    name = os.environ.get("REIDZOO_LOGGER")
+    name = "logger.name" in hints(parser) and os.environ.get("REIDZOO_LOGGER")
     environment = [Layer("REIDZOO_LOGGER", {"logger": {"name": name}})] if name else []
     for layer in [*environment, *layers]:
         where = f"{layer.source}: "
