@@ -53,6 +53,11 @@ def cluster_sheet(
 
     Raises:
         ValueError: lengths disagree or no image has a label.
+
+    >>> from types import SimpleNamespace as Shown
+    >>> crops = [Shown(path="gone.jpg", identity=7, camera=c) for c in (0, 1, 2)]
+    >>> cluster_sheet(crops, [0, 0, -1]).height
+    272
     """
     numbers = as_integers("labels", labels)
     if len(numbers) != len(crops):

@@ -55,7 +55,7 @@ WIDTH, HEIGHT, DOTS = 4.6, 2.9, 110  # inches of one panel, dots per inch
 
 
 def curves(runs: Mapping[str, str | Path]) -> Image.Image:
-    """Draw the known metrics of one or several runs; a panel without figures is left out.
+    r"""Draw the known metrics of one or several runs; a panel without figures is left out.
 
     With one run each metric has its colour; with several each run has, and the metrics of a panel
     differ by their dashes.
@@ -68,6 +68,12 @@ def curves(runs: Mapping[str, str | Path]) -> Image.Image:
 
     Raises:
         UserError: a file cannot be read, lacks the column `epoch` or has no known metric.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "metrics.csv"
+    >>> _ = path.write_text("epoch,step,loss,val/mAP\n0,99,3.5,\n1,199,2.5,0.4\n")
+    >>> curves({"hhcl": path}).size
+    (1012, 319)
     """
     from matplotlib.figure import Figure
 
@@ -93,10 +99,16 @@ def curves(runs: Mapping[str, str | Path]) -> Image.Image:
 
 
 def read_metrics(path: str | Path) -> Series:
-    """Read the figures of each metric in the order of epochs; empty fields are skipped.
+    r"""Read the figures of each metric in the order of epochs; empty fields are skipped.
 
     Raises:
         UserError: the file cannot be read, lacks the column `epoch` or holds more than numbers.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "metrics.csv"
+    >>> _ = path.write_text("epoch,step,loss,val/mAP\n0,99,3.5,\n1,199,2.5,0.4\n")
+    >>> read_metrics(path)
+    {'loss': [(0.0, 3.5), (1.0, 2.5)], 'val/mAP': [(1.0, 0.4)]}
     """
     try:
         with Path(path).open(newline="") as file:

@@ -46,6 +46,11 @@ def ranked_lists(
 
     Raises:
         ValueError: lengths disagree or there is no query.
+
+    >>> from types import SimpleNamespace as Shown
+    >>> query, answer = (Shown(path="gone.jpg", identity=7, camera=c) for c in (0, 1))
+    >>> ranked_lists([query], [[answer, answer]], [[0.2, 0.3]]).height
+    303
     """
     notes = notes or [""] * len(queries)
     if not len(queries) == len(answers) == len(distances) == len(notes):
@@ -61,7 +66,12 @@ def ranked_lists(
 
 
 def judge(query: Crop, answer: Crop) -> Colour:
-    """Colour of an answer's frame."""
+    """Colour of an answer's frame.
+
+    >>> from types import SimpleNamespace as Shown
+    >>> judge(Shown(identity=7), Shown(identity=7)) == RIGHT
+    True
+    """
     if query.identity < 0 or answer.identity < 0:
         return UNKNOWN
     return RIGHT if answer.identity == query.identity else WRONG

@@ -24,6 +24,7 @@ GAP = 8
 LINE = 15
 MARGIN = 16
 FONT_SIZE = 12
+TITLE_SIZE = 17
 BUDGET = 3_000_000  # bytes of a saved sheet
 
 
@@ -128,7 +129,9 @@ def draw_sheet(
     pictures = [[_open(cell.path, height) if cell else None for cell in row.cells] for row in rows]
     lines = max((len(cell.lines) for row in rows for cell in row.cells if cell), default=0)
     layout = layout_of([picture for row in pictures for picture in row], height, lines, lead)
-    sheet = Image.new("RGB", layout.size(len(rows), max(len(row.cells) for row in rows)), PAPER)
+    width, whole_height = layout.size(len(rows), max(len(row.cells) for row in rows))
+    width = max(width, _text_width(rows, title, legend) + 2 * MARGIN)
+    sheet = Image.new("RGB", (width, whole_height), PAPER)
     pen = ImageDraw.Draw(sheet)
     _write_header(pen, title, legend)
     for r, row in enumerate(rows):
@@ -141,7 +144,11 @@ def draw_sheet(
 
 
 def layout_of(pictures: Sequence[Image.Image | None], height: int, lines: int, lead: int) -> Layout:
-    """Sizes for pictures of this height: as wide as their median, within 0.4 and 1.6 heights."""
+    """Sizes for pictures of this height: as wide as their median, within 0.4 and 1.6 heights.
+
+    >>> layout_of([Image.new("RGB", (64, 128))], 128, lines=1, lead=0).width
+    64
+    """
     widths = [picture.width for picture in pictures if picture] or [height // 2]
     width = round(min(max(median(widths), 0.4 * height), 1.6 * height))
     return Layout(width, height, lines, lead, header=MARGIN + 4 * LINE)
@@ -213,12 +220,20 @@ def _paste(
 def _write_header(
     pen: ImageDraw.ImageDraw, title: str, legend: Sequence[tuple[Colour, str]]
 ) -> None:
-    pen.text((MARGIN, MARGIN - 4), title, fill=INK, font=_font(FONT_SIZE + 5))
+    pen.text((MARGIN, MARGIN - 4), title, fill=INK, font=_font(TITLE_SIZE))
     x, y = MARGIN, MARGIN + 2 * LINE - 7
     for colour, meaning in legend:
         pen.rectangle((x, y, x + 10, y + 10), fill=colour)
         pen.text((x + 15, y + 5), meaning, fill=INK, font=_font(), anchor="lm")
         x += 15 + round(pen.textlength(meaning, font=_font())) + 2 * MARGIN
+
+
+def _text_width(rows: Sequence[Row], title: str, legend: Sequence[tuple[Colour, str]]) -> int:
+    """Pixels that the longest line of text needs; few images make a narrow sheet."""
+    small = _font()
+    lines = [_font(TITLE_SIZE).getlength(title), *(small.getlength(row.heading) for row in rows)]
+    lines.append(sum(15 + small.getlength(meaning) + 2 * MARGIN for _, meaning in legend))
+    return round(max(lines))
 
 
 def _font(size: int = FONT_SIZE) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -166,6 +166,7 @@ def test_mistakes_are_one_clear_line():
         (given, [[1, 2]], [1], [1, 2], [0], [1], "gallery_cameras 1"),
         (given, [[1, 2]], [1.5], [1, 2], [0], [1, 1], "integers"),
         (measured, [[1.0, np.inf]], np.eye(2), *truth, "query holds NaN or infinity in row 0"),
+        (measured, [[1e30, 0.0]], np.eye(2), *truth, "query holds NaN or infinity in row 0"),
         (measured, [[1.0]], np.eye(2), *truth, "1 features per row and gallery 2"),
     ]
     for score, *arguments, message in wrong:

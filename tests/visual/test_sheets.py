@@ -67,7 +67,7 @@ def test_frames_say_right_wrong_and_unknown(person):
         [person(2, 1), person(2, 2), person(1, 2)],
     ]
     sheet = ranked_lists(queries, answers, [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]])
-    assert sheet.size == RANKED.size(rows=2, columns=4)
+    assert sheet.height == RANKED.size(rows=2, columns=4)[1]
     assert frames(sheet, RANKED, 0, 4) == [ASKED, RIGHT, WRONG, UNKNOWN]
     assert frames(sheet, RANKED, 1, 4) == [ASKED, RIGHT, RIGHT, WRONG]
     assert [middle(sheet, RANKED, 0, c) for c in (0, 1, 2)] == [colour_of(i) for i in (1, 1, 3)]
@@ -113,6 +113,14 @@ def test_images_of_other_shapes_are_shown_whole(person):
     assert sheet.getpixel((x + FRAME + 36, y + FRAME + 20)) == BLANK
 
 
+def test_a_narrow_sheet_is_wide_enough_for_its_text(person):
+    query, answer = person(1), person(1, 1)
+    sheet = np.asarray(ranked_lists([query], [[answer]], [[0.1]], title="a title " * 8))
+    border = np.concatenate([sheet[:, :4].reshape(-1, 3), sheet[:, -4:].reshape(-1, 3)])
+    assert (border == PAPER).all()
+    assert sheet.shape[1] > RANKED.size(rows=1, columns=2)[0]
+
+
 def test_lists_must_agree(person):
     with pytest.raises(ValueError, match="1 queries, 0 lists of answers"):
         ranked_lists([person(1)], [], [])
@@ -123,7 +131,7 @@ def test_lists_must_agree(person):
 def test_clusters_run_from_pure_to_mixed(person):
     crops = [person(i, k) for k, i in enumerate([1, 1, 2, 3, 3, 3, 4, 9])]
     sheet = cluster_sheet(crops, [0, 0, 0, 1, 1, 1, 1, -1])
-    assert sheet.size == CLUSTERS.size(rows=2, columns=4)
+    assert sheet.height == CLUSTERS.size(rows=2, columns=4)[1]
     assert frames(sheet, CLUSTERS, 0, 4) == [RIGHT, RIGHT, RIGHT, WRONG]  # 3 of 4
     assert frames(sheet, CLUSTERS, 1, 3) == [RIGHT, RIGHT, WRONG]  # 2 of 3
     assert [middle(sheet, CLUSTERS, 0, c) for c in (0, 3)] == [colour_of(3), colour_of(4)]
