@@ -56,8 +56,8 @@ def choose_positives(
     priorities = table.new_zeros(len(labels), most, dtype=torch.float32)
     sizes = labels[labels >= 0].bincount().tolist()
     order = labels.sort(stable=True).indices[len(labels) - sum(sizes) :]
-    for members in order.split(sizes):
-        for anchors in members.split(1024):
+    for members in torch.split(order, sizes):
+        for anchors in torch.split(members, 1024):
             votes = pair_priorities(table, anchors[:, None], members[None])  # [anchors, members]
             votes[anchors[:, None] == members] = 0  # nobody is its own positive
             ties = torch.rand(votes.shape, generator=generator).to(votes.device)

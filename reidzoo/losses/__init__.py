@@ -1,5 +1,6 @@
 """Losses: pure functions, tensors in, tensor out; no state, no Lightning."""
 
+from reidzoo.losses.attraction import pair_attraction
 from reidzoo.losses.bounded import bounded_cross_entropy
 from reidzoo.losses.instance import instance_discrimination
 from reidzoo.losses.selective import selective_cross_entropy, with_gradient
@@ -8,6 +9,7 @@ from reidzoo.losses.smoothing import smoothed_cross_entropy
 __all__ = [
     "bounded_cross_entropy",
     "instance_discrimination",
+    "pair_attraction",
     "selective_cross_entropy",
     "smoothed_cross_entropy",
     "with_gradient",
