@@ -39,7 +39,8 @@ class Arguments(argparse.ArgumentParser):
         """One line, like every other mistake."""
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown and unknown[1].startswith("-"):
-            known = sorted(max(a.option_strings, key=len) for a in self._actions if a.option_strings)
+            named = [action.option_strings for action in self._actions if action.option_strings]
+            known = sorted(max(words, key=len) for words in named)
             raise UserError(f"{unknown[1]}: no such option; {nearest(unknown[1], known)}")
         raise UserError(f"{message.removeprefix('argument ')}; --help says more")
 

@@ -102,7 +102,6 @@ def embed_records(
 ) -> Tensor:
     """Unit rows [N, D] of images, in order, on the model's device."""
     loader = data.plain_loader(records, range(len(records)))
-    device = next(model.parameters()).device
     with shown(doing, len(records)) as advance:
 
         def embed(image: Tensor) -> dict[str, Tensor]:
@@ -110,7 +109,7 @@ def embed_records(
             advance(len(image))
             return {"global": rows}
 
-        return extract(embed, loader, len(records), device)["global"]
+        return extract(embed, loader, len(records), model.device)["global"]
 
 
 def print_scores(about: Scores, scores: Scores) -> None:

@@ -77,6 +77,11 @@ class TrainedEmbedder(nn.Module):
         # The weights come from the file: nothing is downloaded.
         self.network = Embedder(replace(EmbedderOptions.from_dict(card["network"]), weights=None))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and images must be."""
+        return self.network.mean.device
+
     def forward(self, image: Tensor) -> Tensor:
         """[B, 3, H, W], uint8 or already normalised floats -> [B, D] unit rows, fp32."""
         rows: Tensor = self.network(image)

@@ -40,7 +40,9 @@ class FolderRules:
     camera_from: Literal["name", "parent", "none"] = "name"
 
 
-def read_folder(folder: Path, rules: FolderRules, labelled: str | None = None) -> Splits:
+def read_folder(
+    folder: Path, rules: FolderRules, labelled: str | None = None, decode: bool = True
+) -> Splits:
     """Read a plain folder, recursively, in the order of its paths.
 
     Cameras are numbered from 0 in the natural order of their names; identities are kept where all
@@ -51,12 +53,14 @@ def read_folder(folder: Path, rules: FolderRules, labelled: str | None = None) -
         rules: where cameras and identities come from.
         labelled: a folder of images with identities to evaluate on, absolute or relative to
             `folder`. One that lies inside `folder` is not trained on, except `folder` itself.
+        decode: find out which files cannot be decoded; whoever reads each file once may not need
+            to know before.
 
     Raises:
         UserError: no image, a rule that cannot work, a table that leads outside of the folder.
     """
     table = _read_rules(folder, rules)
-    described, notes = _describe(folder, rules, table)
+    described, notes = _describe(folder, rules, table, decode=decode)
     absent = [path for path in table if not path.is_file()]
     if absent:
         notes.append(f"--data.table: {len(absent)} images are not there, such as {absent[0]}")
@@ -93,10 +97,14 @@ def _read_rules(folder: Path, rules: FolderRules) -> dict[Path, Row]:
 
 
 def _describe(
-    folder: Path, rules: FolderRules, table: dict[Path, Row], identify: bool = False
+    folder: Path,
+    rules: FolderRules,
+    table: dict[Path, Row],
+    identify: bool = False,
+    decode: bool = True,
 ) -> tuple[Described, list[str]]:
     """Say of each image in a folder what the rules know; names tell identities if `identify`."""
-    paths, notes = _readable_images(folder)
+    paths, notes = _images(folder, decode)
     described = []
     for path in paths:
         camera, identity = _from_pattern(rules.pattern, path.name)
@@ -109,11 +117,13 @@ def _describe(
     return described, notes
 
 
-def _readable_images(folder: Path) -> tuple[list[Path], list[str]]:
-    """List the images that can be decoded to their end, with a note about the others."""
+def _images(folder: Path, decode: bool) -> tuple[list[Path], list[str]]:
+    """List the images, only those that can be decoded to their end if asked; note the others."""
     paths = [folder / name for name in images_under(folder)]
     if not paths:
         raise UserError(f"{ROOT_OPTION}: {folder} has no images; it holds {contents(folder)}")
+    if not decode:
+        return paths, []
     with ThreadPoolExecutor() as pool:
         sound = dict(zip(paths, pool.map(_is_readable, paths), strict=True))
     good = [path for path in paths if sound[path]]
