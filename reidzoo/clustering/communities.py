@@ -1,6 +1,8 @@
 """Infomap on the links of near neighbours: clusters are where a random walk stays."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +61,11 @@ class Infomap:
         pairs = links.tocoo()
         ends = (pairs.row.tolist(), pairs.col.tolist())
         network.add_links(zip(*ends, pairs.data.tolist(), strict=True))
-        for node, module in network.run().modules().items():
-            labels[node] = module
+        with TemporaryDirectory() as folder:
+            # by way of a file: infomap's and faiss's iterators are one class to SWIG, and with
+            # faiss loaded first, reading the modules directly ends the process
+            path = Path(folder, "modules.clu")
+            network.run().write_clu(str(path))
+            nodes, modules = np.loadtxt(path, np.int64, usecols=(0, 1), ndmin=2).T
+        labels[nodes] = modules
         return MinSize(self.min_size)(renumber(labels))

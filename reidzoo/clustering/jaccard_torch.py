@@ -72,7 +72,9 @@ def averaged(weights: Sparse, groups: Tensor) -> Sparse:
         local = torch.arange(last - first, device=groups.device).repeat_interleave(g)
         keys = local.repeat_interleave(lengths) * N + weights.columns[entries]
         keys, sums = _summed(keys, weights.values[entries])
-        pieces.append(Sparse(torch.bincount(keys // N, minlength=last - first), keys % N, sums / g))
+        pieces.append(
+            Sparse(torch.bincount(keys // N, minlength=last - first), keys % N, (sums / g).float())
+        )
     return _joined(pieces)
 
 
@@ -94,11 +96,11 @@ def near_pairs(weights: Sparse, limit: float) -> Sparse:
         later = others > rows
         keys, shared = _summed(rows[later] * N + others[later], minima[later])
         distances = (1 - shared / (2 - shared)).clamp_min(0)
-        near = distances.double() <= limit
+        near = distances <= limit
         found.append((keys[near], distances[near]))
     keys = torch.cat([keys for keys, _ in found])
     keys, order = torch.cat([keys, keys % N * N + keys // N]).sort()
-    values = torch.cat([distances for _, distances in found]).repeat(2)[order]
+    values = torch.cat([distances for _, distances in found]).repeat(2)[order].float()
     return Sparse(torch.bincount(keys // N, minlength=N), keys % N, values)
 
 
@@ -117,10 +119,10 @@ def _softmax_of(rows: Tensor, first: int, columns: Tensor, lengths: Tensor) -> S
 
 
 def _summed(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum the values of equal keys, in the order given; keys come back ascending."""
+    """Sum the values of equal keys in fp64, in the order given; keys come back ascending."""
     keys, order = keys.sort(stable=True)
     unique, counts = torch.unique_consecutive(keys, return_counts=True)
-    return unique, torch.segment_reduce(values[order], "sum", lengths=counts, unsafe=True)
+    return unique, torch.segment_reduce(values[order].double(), "sum", lengths=counts, unsafe=True)
 
 
 def _runs(starts: Tensor, lengths: Tensor) -> Tensor:

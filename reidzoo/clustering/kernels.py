@@ -115,7 +115,7 @@ def average_rows(
     lengths = np.zeros(last - first, dtype=np.int64)
     new_columns = np.empty(2 * (starts[last] - starts[first]), dtype=np.int32)
     new_values = np.empty(len(new_columns), dtype=np.float32)
-    sums = np.zeros(len(groups), dtype=np.float32)
+    sums = np.zeros(len(groups), dtype=np.float64)
     end = 0
     for i in range(first, last):
         room = end
@@ -131,7 +131,7 @@ def average_rows(
                     end += 1
                 sums[columns[e]] += values[e]
         for e in range(start, end):
-            new_values[e] = sums[new_columns[e]] / np.float32(groups.shape[1])
+            new_values[e] = sums[new_columns[e]] / groups.shape[1]
             sums[new_columns[e]] = 0
         lengths[i - first] = end - start
     return lengths, new_columns[:end].copy(), new_values[:end].copy()

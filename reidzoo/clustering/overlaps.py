@@ -26,11 +26,11 @@ def near_pairs(
     are never looked at.
     """
     column_starts, members, weights = by_column
-    least = np.float32(2 * (1 - limit) / (2 - limit) - 1e-5)  # the m of `limit`, and room to round
+    least = 2 * (1 - limit) / (2 - limit) - 1e-6  # the m of `limit`, and room to round
     lengths = np.zeros(last - first, dtype=np.int64)
     found = np.empty(16 * (last - first), dtype=np.int32)
     distances = np.empty(16 * (last - first), dtype=np.float32)
-    shared = np.zeros(len(starts), dtype=np.float32)
+    shared = np.zeros(len(starts), dtype=np.float64)
     touched = np.empty(len(starts), dtype=np.int32)
     cursor = column_starts[:-1].copy()  # the first member of a column that is not below the row
     for column in range(len(cursor)):
@@ -53,7 +53,7 @@ def near_pairs(
             mass = shared[j]
             shared[j] = 0
             if mass >= least:
-                distance = max(np.float32(0), np.float32(1) - mass / (np.float32(2) - mass))
+                distance = max(0.0, 1 - mass / (2 - mass))
                 if distance <= limit:
                     found[end], distances[end] = j, distance
                     end += 1

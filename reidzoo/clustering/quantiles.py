@@ -3,8 +3,8 @@
 A radius must lie above the distances inside a cluster and below those between clusters. The first
 are seen in the distance of the typical image to the neighbour that makes it a core image; the
 second are near 1, since different people share hardly any neighbours. `choose_eps` takes the middle
-of the two. On eight synthetic sets (identities of 5 to 100 images, noise from little to hopeless) it
-came within 0.02 ARI of the best radius of a grid, except where every image was its own identity.
+of the two. On eight synthetic sets (identities of 5 to 100 images, noise from little to hopeless)
+it came within 0.02 ARI of the best radius of a grid, except where every image was an identity.
 """
 
 import numpy as np

@@ -54,10 +54,11 @@ def dense_dbscan(distances, eps, min_samples=4):
     )
 
 
-def identity_rows(N, D=64, identities=None, noise=0.9, seed=0):
-    """Draw unit rows around identity centres, in random order."""
+def identity_rows(N, D=64, identities=None, noise=0.9, seed=0, even=False):
+    """Draw unit rows around identity centres, in random order or in turn (as many for each)."""
     generator = np.random.default_rng(seed)
     centres = generator.standard_normal((identities or max(1, N // 12), D))
-    rows = centres[generator.integers(0, len(centres), N)]
+    names = np.arange(N) % len(centres) if even else generator.integers(0, len(centres), N)
+    rows = centres[names]
     rows = rows + noise * generator.standard_normal((N, D))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

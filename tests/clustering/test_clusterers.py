@@ -1,5 +1,6 @@
 """What every clusterer must do, and what each of them promises."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -124,3 +125,13 @@ def test_missing_extra_is_one_line(monkeypatch):
 def test_wrong_options_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_infomap_survives_faiss():
+    """Both are SWIG modules: with faiss loaded first, infomap's own iterators crash the process."""
+    code = """
+import faiss, numpy, reidzoo.clustering as c
+print(c.Infomap(k1=3, min_size=3)(numpy.eye(2, dtype="f4")[[0, 0, 0, 1, 1, 1]]).tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[0, 0, 0, 1, 1, 1]\n", done.stderr
