@@ -266,11 +266,11 @@ def _status(field: str) -> float:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Pin torch and numba to one thread for a while."""
-    before = torch.get_num_threads(), numba.get_num_threads()
+    before = torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS
     torch.set_num_threads(1)
-    numba.set_num_threads(1)
+    numba.config.NUMBA_NUM_THREADS = 1
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])
+        numba.config.NUMBA_NUM_THREADS = before[1]

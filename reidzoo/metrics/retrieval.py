@@ -146,7 +146,7 @@ def _score_block(
     block: NDArray[Any], truth: Truth, part: slice, scores: NDArray[np.float64]
 ) -> None:
     """Share a block's queries among threads; plain ones, which a later fork does not trip over."""
-    threads = numba.get_num_threads()
+    threads = numba.config.NUMBA_NUM_THREADS  # numba.get_num_threads() would raise torch's too
     bounds = np.linspace(0, len(block), threads + 1).astype(int)
 
     def score(first: int, last: int) -> None:

@@ -30,7 +30,7 @@ def test_threads_do_not_change_a_bit(monkeypatch):
     features = identity_rows(400, noise=1.0)
     results = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(numba, "get_num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
         graph = jaccard_graph(features)
         results.append((*knn(features, 30), graph.indptr, graph.indices, graph.data))
     for other in results[1:]:
