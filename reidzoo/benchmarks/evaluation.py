@@ -6,26 +6,25 @@ the same distances, and their figures are scaled up; average precisions must agr
 """
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-import sklearn
-import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from reidzoo.benchmarks.input import describe_processor
+from reidzoo.benchmarks.machine import (
+    describe_processor,
+    describe_versions,
+    in_fresh_process,
+    peak_megabytes,
+    threads,
+)
 from reidzoo.metrics import distance_blocks, retrieval_scores, retrieval_scores_from_distances
 
 IMAGES_PER_PERSON = 27  # in the galleries of Market-1501 and MSMT17
@@ -115,7 +114,7 @@ def bench_eval(
     """
     search = make_search(queries, gallery, width)
     asked = min(reference_queries, queries)
-    with one_thread():
+    with threads(1):
         ap = score(search).ap  # compiles, too: this round is not counted
         ours: list[Round] = []
         plain: dict[str, list[Round]] = {name: [] for name in JUDGES}
@@ -131,13 +130,12 @@ def bench_eval(
         answers_per_query(search),
         statistics.median(one.product for one in ours),
         seconds,
-        measure_peak(queries, gallery, width),
+        in_fresh_process(measure_peak, queries, gallery, width),
         tuple(compare(name, plain[name], ap[:asked], queries, seconds) for name in JUDGES),
         asked,
         rounds,
         describe_processor(),
-        f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}, "
-        f"numba {numba.__version__}, scikit-learn {sklearn.__version__}",
+        describe_versions("torch", "numpy", "numba", "scikit-learn"),
         date.today().isoformat(),
     )
     if output is not None:
@@ -242,35 +240,8 @@ def answers_per_query(search: Search) -> float:
 
 
 def measure_peak(queries: int, gallery: int, width: int) -> float:
-    """Run one search in a fresh process: megabytes at the peak beyond those before the call."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_peak_of_search, queries, gallery, width).result()
-
-
-def _peak_of_search(queries: int, gallery: int, width: int) -> float:
-    with one_thread():
+    """Search once, in a process that did nothing else; megabytes above the start."""
+    with threads(1):
         retrieval_scores(*make_search(10, 100, width))  # loads the compiled code
         search = make_search(queries, gallery, width)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
-        before = _status("VmRSS")
-        retrieval_scores(*search)
-        return _status("VmHWM") - before
-
-
-def _status(field: str) -> float:
-    """Megabytes of one line of /proc/self/status (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1000
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Pin torch and numba to one thread for a while."""
-    before = torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS
-    torch.set_num_threads(1)
-    numba.config.NUMBA_NUM_THREADS = 1
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        numba.config.NUMBA_NUM_THREADS = before[1]
+        return peak_megabytes(lambda: retrieval_scores(*search))

@@ -24,6 +24,7 @@ import torch
 import torchvision
 from PIL import Image
 
+from reidzoo.benchmarks.machine import describe_processor
 from reidzoo.data.augment import Augment
 from reidzoo.data.dataset import DrawnImages, PlainImages
 from reidzoo.data.pixel_cache import cache_images
@@ -213,14 +214,3 @@ def one_thread() -> Iterator[None]:
     finally:
         cv2.setNumThreads(before[0])
         torch.set_num_threads(before[1])
-
-
-def describe_processor() -> str:
-    """Name the processor as the system does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cores = f"{os.cpu_count()} cores"
-    return f"{names[0] if names else platform.machine()}, {cores}"

@@ -31,7 +31,8 @@ def compiled_fast(kernel: Kernel) -> Kernel:
 
 def over_rows(kernel: Callable[..., Any], num_rows: int, *arguments: Any) -> list[Any]:
     """Call `kernel(first, last, *arguments)` on ranges covering all rows; results in row order."""
-    threads = numba.config.NUMBA_NUM_THREADS  # numba.get_num_threads() would raise torch's too
+    # not numba.get_num_threads(): it starts numba's own threads, and raises torch's
+    threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     ranges = 1 if num_rows < SMALL or threads == 1 else threads * RANGES_PER_THREAD
     bounds = np.linspace(0, num_rows, ranges + 1).astype(np.int64)
     if ranges == 1:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from reidzoo.clustering.contracts import Array
+from reidzoo.clustering.contracts import AnyArray
 from reidzoo.clustering.neighbours import knn
 from reidzoo.clustering.rows import as_numpy, checked_rows
 
@@ -33,11 +33,11 @@ class SparseRows(NamedTuple):
 
 
 def jaccard_graph(
-    features: Array,
+    features: AnyArray,
     k1: int = 30,
     k2: int = 6,
     max_distance: float = 0.7,
-    neighbours: tuple[Array, Array] | None = None,
+    neighbours: tuple[AnyArray, AnyArray] | None = None,
     backend: Literal["auto", "numba", "torch"] = "auto",
 ) -> csr_matrix:
     """Compute every k-reciprocal Jaccard distance that is at most `max_distance`.
@@ -89,7 +89,7 @@ def check_options(k1: int, k2: int, max_distance: float) -> None:
 
 
 def neighbour_table(
-    rows: Tensor, k1: int, neighbours: tuple[Array, Array] | None = None
+    rows: Tensor, k1: int, neighbours: tuple[AnyArray, AnyArray] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Take the k1 nearest of each row, from the table given or by `knn`: ranks, similarities.
 
