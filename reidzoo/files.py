@@ -1,10 +1,10 @@
-"""Files that are whole or absent: written beside their place, flushed, then renamed."""
+"""Files that are whole or absent: written, flushed, renamed; and paths that name them anywhere."""
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 
 @contextmanager
@@ -30,3 +30,16 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def below_common_folder(paths: Iterable[str]) -> tuple[str, ...]:
+    """Paths as seen from the deepest folder that holds all of them: the same on every machine.
+
+    >>> below_common_folder(["/data/train/a/1.jpg", "/data/train/b/1.jpg"])
+    ('a/1.jpg', 'b/1.jpg')
+    """
+    pure = [PurePath(path) for path in paths]
+    if not pure:
+        return ()
+    root = os.path.commonpath([path.parent for path in pure])
+    return tuple(path.relative_to(root).as_posix() for path in pure)

@@ -14,6 +14,7 @@ from reidzoo.callbacks.diagnostics import describe_labels
 from reidzoo.callbacks.reporting import ReportingCallback
 from reidzoo.callbacks.rooms import datamodule_of, extract_records
 from reidzoo.errors import UserError
+from reidzoo.files import below_common_folder
 from reidzoo.methods.base import Method
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import calibrate_batch_norm
@@ -59,7 +60,10 @@ class ClusterCallback(ReportingCallback):
                 f"{data.num_cameras} known cameras; for --data folder see --data.camera_from, or "
                 "choose a method without cameras (python -m reidzoo.zoo)"
             )
+        method.num_cameras = data.num_cameras
         data.configure(views=method.views, sampling=method.sampling)
+        # What `reidzoo.load` must know about images, also where no command line has told it.
+        method.settings = {"height": data.height, "width": data.width} | method.settings
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Labels for the first epoch, before the data loader opens."""
@@ -126,7 +130,8 @@ class ClusterCallback(ReportingCallback):
         features: dict[str, Tensor] = {}
         if self._due(method.extract_on, epoch):
             features = extract_records(trainer, method, data.splits.train)
-        return FeatureBank(features, data.cameras.to(method.device))
+        paths = below_common_folder(record.path for record in data.splits.train)
+        return FeatureBank(features, data.cameras.to(method.device), paths)
 
     @torch.no_grad()
     def _label(

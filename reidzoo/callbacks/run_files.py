@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
+import torch
 
 from reidzoo.callbacks.cluster import ClusterCallback
 from reidzoo.callbacks.evaluation import Answers, EvaluationCallback
@@ -84,12 +85,21 @@ def summarise(history: list[dict[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def write_labels(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> None:
-    """One row per training image: path, pseudo-label (-1 outlier), camera (-1 unknown)."""
+    """One row per training image: path, pseudo-label (-1 outlier), camera (-1 unknown).
+
+    Whole numbers that the method keeps for every image (CALR's local labels) are further columns.
+    """
+    more = {
+        name: table.tolist()
+        for name, table in labels.tables.items()
+        if table.shape == labels.labels.shape and table.dtype == torch.int64
+    }
     with written_whole(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["path", "label", "camera"])
-        for record, label in zip(data.splits.train, labels.labels.tolist(), strict=True):
-            writer.writerow([record.path, label, record.camera])
+        writer.writerow(["path", "label", "camera", *more])
+        columns = labels.labels.tolist(), *more.values()
+        for record, label, *rest in zip(data.splits.train, *columns, strict=True):
+            writer.writerow([record.path, label, record.camera, *rest])
 
 
 def draw_answers(path: Path, answers: Answers, data: ReIDDataModule) -> None:

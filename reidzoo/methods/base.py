@@ -61,6 +61,7 @@ class Method(pl.LightningModule):
         self.filters = tuple(filters)
         self.optimization = optimization
         self.labels: PseudoLabels | None = None
+        self.num_cameras = 0  # V of the data, known from setup on
         self.settings: dict[str, Any] = {}  # what the checkpoint says about itself, plain values
         self._step: tuple[Batch, Batch] | None = None
 

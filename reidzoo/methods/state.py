@@ -15,10 +15,12 @@ class FeatureBank:
     Args:
         features: name -> rows, fp32: "global" [N, D], optionally "parts" [N, S, D], ...
         cameras: [N] int64, 0-based, -1 unknown.
+        paths: of the images, below their common folder.
     """
 
     features: Mapping[str, Tensor]
     cameras: Tensor
+    paths: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Tensor:
         return self.features[name]

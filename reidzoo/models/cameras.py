@@ -42,29 +42,43 @@ class CameraClassifier(nn.Module):
         num_features: D.
         num_cameras: V.
         hidden: units of each hidden layer.
-        dropout: after the first hidden layer.
 
     >>> CameraClassifier(8, num_cameras=3)(torch.randn(4, 8)).shape
     torch.Size([4, 3])
     """
 
-    def __init__(
-        self, num_features: int, num_cameras: int, hidden: int = 100, dropout: float = 0.5
-    ) -> None:
+    def __init__(self, num_features: int, num_cameras: int, hidden: int = 100) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(num_features, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
+        self.hidden = hidden
+        self.first = nn.Sequential(
+            nn.Linear(num_features, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()
+        )
+        self.second = nn.Sequential(
             nn.Linear(hidden, hidden, bias=False),
             nn.BatchNorm1d(hidden),
             nn.ReLU(),
             nn.Linear(hidden, num_cameras),
         )
 
-    def forward(self, rows: Tensor, alpha: float = 1.0) -> Tensor:
-        """Rows [B, D] -> log-probabilities [B, V] fp32; rows get -alpha times the gradient."""
+    def forward(
+        self, rows: Tensor, alpha: float = 1.0, keep: Tensor | None = None, dropout: float = 0.0
+    ) -> Tensor:
+        """Log-probabilities of the cameras.
+
+        Dropout is an argument, not drawn here, so that it can be the same on any number of ranks.
+
+        Args:
+            rows: [B, D].
+            alpha: rows get -alpha times the gradient.
+            keep: [B, hidden] bool, units of the first hidden layer that are not dropped.
+            dropout: the share that is dropped, which scales the others up.
+
+        Returns:
+            [B, V] fp32.
+        """
         with full_precision(rows):
-            logits: Tensor = self.layers(reverse_gradient(rows.float(), alpha))
+            units = self.first(reverse_gradient(rows.float(), alpha))
+            if keep is not None:
+                units = units * keep / (1 - dropout)
+            logits: Tensor = self.second(units)
             return logits.log_softmax(dim=1)

@@ -4,7 +4,13 @@ import torch.nn.functional as F
 
 from reidzoo.models import CameraClassifier, reverse_gradient
 
-NAMES = {"d_fc1": "0", "d_bn1": "1", "d_fc2": "4", "d_bn2": "5", "d_fc3": "7"}
+NAMES = {
+    "d_fc1": "first.0",
+    "d_bn1": "first.1",
+    "d_fc2": "second.0",
+    "d_bn2": "second.1",
+    "d_fc3": "second.3",
+}
 
 
 @pytest.fixture
@@ -13,12 +19,12 @@ def numbers(golden):
 
 
 def _classifier(numbers):
-    classifier = CameraClassifier(512, int(numbers["num_cams"]), dropout=0)
+    classifier = CameraClassifier(512, int(numbers["num_cams"]))
     state = classifier.state_dict()
     for key, value in numbers.items():
         if key.startswith("param_"):
             layer, kind = key.removeprefix("param_").rsplit("_", 1)
-            name = f"layers.{NAMES[layer]}.{kind}"
+            name = f"{NAMES[layer]}.{kind}"
             if name in state:  # all but the biases in front of a norm
                 state[name] = value
     classifier.load_state_dict(state)
@@ -39,8 +45,8 @@ def test_classifier_and_reversal_equal_the_original_code(numbers, kind):
     close = {"rtol": 1e-4, "atol": 1e-6}
     torch.testing.assert_close(x.grad, numbers[f"{kind}_grad_x"], **close)
     torch.testing.assert_close(-x.grad, numbers[f"{kind}_grad_x_plain"], **close)
-    for name, layer in (("fc1", 0), ("fc3", 7)):
-        gradient = classifier.layers[layer].weight.grad
+    for name, layer in (("fc1", "d_fc1"), ("fc3", "d_fc3")):
+        gradient = classifier.get_submodule(NAMES[layer]).weight.grad
         torch.testing.assert_close(gradient, numbers[f"{kind}_grad_{name}_weight"], **close)
 
 
@@ -54,7 +60,7 @@ def test_the_reversal_is_scaled_and_leaves_values_alone():
 
 def test_log_probabilities_stay_fp32_under_autocast():
     torch.manual_seed(0)
-    classifier, rows = CameraClassifier(8, 3, dropout=0), torch.randn(6, 8)
+    classifier, rows = CameraClassifier(8, 3), torch.randn(6, 8)
     expected = classifier(rows)
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(classifier(rows), expected, rtol=0, atol=0)
