@@ -25,6 +25,7 @@ from reidzoo.benchmarks.machine import (
     peak_megabytes,
     threads,
 )
+from reidzoo.benchmarks.regimes import Regime
 from reidzoo.metrics import distance_blocks, retrieval_scores, retrieval_scores_from_distances
 
 IMAGES_PER_PERSON = 27  # in the galleries of Market-1501 and MSMT17
@@ -48,6 +49,7 @@ class Reference:
 class EvaluationReport:
     """Medians of CPU seconds, megabytes beyond the features, and what they were measured on."""
 
+    regime: Regime
     queries: int
     gallery: int
     width: int
@@ -71,7 +73,7 @@ class EvaluationReport:
         ]
         return "\n".join(
             [
-                f"# Evaluation: {self.queries:,} queries in {self.gallery:,} images",
+                f"# Evaluation: {self.queries:,} queries in {self.gallery:,} images, {self.regime}",
                 "",
                 "mAP, mINP and CMC after the matrix product; CPU seconds of one thread, median of "
                 f"{self.rounds} rounds. The plain ways were timed on {self.reference_queries} "
@@ -86,8 +88,8 @@ class EvaluationReport:
                 f"beyond the features. {self.answers_per_query:.0f} right answers a query.",
                 "",
                 f"{self.machine}; {self.versions}; {self.date}.",
-                f"`python -m reidzoo.bench eval --queries {self.queries} --gallery {self.gallery}` "
-                "makes this table.",
+                f"`python -m reidzoo.bench eval --queries {self.queries} --gallery {self.gallery} "
+                f"--regime {self.regime}` makes this table.",
                 "",
             ]
         )
@@ -95,6 +97,8 @@ class EvaluationReport:
 
 def bench_eval(
     *,
+    n: int | None = None,
+    regime: Regime = "identities",
     queries: int = 3368,
     gallery: int = 19732,
     width: int = 2048,
@@ -105,6 +109,8 @@ def bench_eval(
     """Time the retrieval scores; write eval_QxG.json and .md to the folder `output`.
 
     Args:
+        n: rows searched in, and a sixth as many searched for; takes the place of both numbers.
+        regime: kind of features: identities, crowded, duplicates or unstructured.
         queries: rows searched for.
         gallery: rows searched in.
         width: entries of a row; it matters to the product only.
@@ -112,7 +118,9 @@ def bench_eval(
         reference_queries: queries on which the references are timed.
         output: an existing or new folder, None for none.
     """
-    search = make_search(queries, gallery, width)
+    if n is not None:
+        queries, gallery = max(1, n // 6), n
+    search = make_search(queries, gallery, width, regime)
     asked = min(reference_queries, queries)
     with threads(1):
         ap = score(search).ap  # compiles, too: this round is not counted
@@ -124,13 +132,14 @@ def bench_eval(
                 plain[name].append(judge_some(search, asked, judge))
     seconds = statistics.median(one.scoring for one in ours)
     report = EvaluationReport(
+        regime,
         queries,
         gallery,
         width,
         answers_per_query(search),
         statistics.median(one.product for one in ours),
         seconds,
-        in_fresh_process(measure_peak, queries, gallery, width),
+        in_fresh_process(measure_peak, queries, gallery, width, regime),
         tuple(compare(name, plain[name], ap[:asked], queries, seconds) for name in JUDGES),
         asked,
         rounds,
@@ -140,27 +149,33 @@ def bench_eval(
     )
     if output is not None:
         Path(output).mkdir(parents=True, exist_ok=True)
-        stem = f"eval_{queries}x{gallery}"
+        stem = f"eval_{queries}x{gallery}" + ("" if regime == "identities" else f"_{regime}")
         Path(output, f"{stem}.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
         Path(output, f"{stem}.md").write_text(report.to_markdown())
     return report
 
 
-def make_search(queries: int, gallery: int, width: int) -> Search:
+def make_search(queries: int, gallery: int, width: int, regime: Regime = "identities") -> Search:
     """Draw people as noisy unit rows, a tenth of the gallery distractors.
+
+    "crowded" has 200 images a person in the gallery, not 27; of "duplicates" every row comes about
+    four times, so that distances tie; "unstructured" rows tell nothing about the person.
 
     >>> [part.shape for part in make_search(2, 50, 4)]
     [(2, 4), (50, 4), (2,), (50,), (2,), (50,)]
     """
     rng = np.random.default_rng(0)
-    people = max(2, gallery // IMAGES_PER_PERSON)
+    people = max(2, gallery // (200 if regime == "crowded" else IMAGES_PER_PERSON))
     identities = [rng.integers(1, people + 1, count) for count in (queries, gallery)]
     identities[1][rng.random(gallery) < 0.1] = 0
     centres = rng.standard_normal((people + 1, width), dtype=np.float32)
+    centres *= regime != "unstructured"
     features = []
     for who in identities:
         rows = rng.standard_normal((len(who), width), dtype=np.float32)
         rows += centres[who] * (who > 0)[:, None]
+        if regime == "duplicates":
+            rows = rows[rng.integers(0, max(1, len(rows) // 4), len(rows))]
         features.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     cameras = [rng.integers(0, CAMERAS, count) for count in (queries, gallery)]
     return *features, *identities, *cameras
@@ -239,9 +254,9 @@ def answers_per_query(search: Search) -> float:
     return float(np.bincount(search[3], minlength=search[2].max() + 1)[search[2]].mean())
 
 
-def measure_peak(queries: int, gallery: int, width: int) -> float:
+def measure_peak(queries: int, gallery: int, width: int, regime: Regime) -> float:
     """Search once, in a process that did nothing else; megabytes above the start."""
     with threads(1):
         retrieval_scores(*make_search(10, 100, width))  # loads the compiled code
-        search = make_search(queries, gallery, width)
+        search = make_search(queries, gallery, width, regime)
         return peak_megabytes(lambda: retrieval_scores(*search))
