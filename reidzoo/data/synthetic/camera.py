@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SCENE_HEIGHT, SCENE_WIDTH = 160, 96  # pixels; images are 128 x 64 windows of it
+SCENE_HEIGHT, SCENE_WIDTH = 208, 160  # pixels; images are 128 x 64 windows of it
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -30,7 +30,7 @@ class Camera:
         light: -1..1, where the light comes from.
         occluders: share of images with something in front.
         views: [4] shares of front, back, left and right views.
-        scene: uint8 [160,96,3], what is behind people.
+        scene: uint8 [208,160,3], what is behind people.
     """
 
     gains: Floats
@@ -80,18 +80,18 @@ def draw_camera(random: np.random.Generator, strength: float, background: float)
 
 
 def draw_scene(random: np.random.Generator) -> Pixels:
-    """Draw what a camera looks at: wall or sky, ground, boxes, lines and stains, [160,96,3]."""
+    """Draw what a camera looks at: wall or sky, ground, boxes, lines and stains, [208,160,3]."""
     height, width = SCENE_HEIGHT * 2, SCENE_WIDTH * 2
     scene = np.empty((height, width, 3), np.float32)
     horizon = int(height * random.uniform(0.35, 0.75))
     scene[:horizon] = random.uniform(90, 225) + random.normal(0, 14, 3)
     scene[horizon:] = random.uniform(60, 180) + random.normal(0, 10, 3)
-    for _ in range(random.integers(6, 16)):
+    for _ in range(random.integers(15, 36)):
         left, top = random.uniform((-20, -20), (width - 10, height - 20)).astype(int)
         wide, tall = random.uniform((8, 12), (90, 150)).astype(int)
         part = scene[max(0, top) : max(0, top + tall), max(0, left) : max(0, left + wide)]
         part += random.uniform(0.3, 0.9) * (_paint(random) - part)
-    for _ in range(random.integers(3, 9)):
+    for _ in range(random.integers(8, 20)):
         ends = random.uniform((0, 0), (width, height), (2, 2)).astype(int).tolist()
         upright = random.random() < 0.6  # posts and kerbs rather than slanting wires
         end = (ends[0][0], ends[1][1]) if upright else ends[1]

@@ -13,6 +13,7 @@ from reidzoo.data.synthetic.person import Colour
 HEIGHT, WIDTH = 256, 128  # pixels; twice the size of the finished image
 SHIFT = 4  # OpenCV takes coordinates with this many binary digits after the point
 ONE = 1 << SHIFT
+BROAD = 1.2  # detectors cut people out tightly, and crops are stretched to one shape
 Point = tuple[float, float]
 
 
@@ -45,7 +46,7 @@ class Canvas:
         """Pixel coordinates (column, row) of a point."""
         across, down = point
         row = self.y - self.height * (1 - down)
-        column = self.x + self.height * (self.sign * across + self.lean * (1 - down))
+        column = self.x + self.height * (self.sign * BROAD * across + self.lean * (1 - down))
         narrow = 1 - self.keystone * row / HEIGHT
         return WIDTH / 2 + (column - WIDTH / 2) * narrow, row
 
@@ -75,7 +76,7 @@ class Canvas:
         """Fill an ellipse, or the part of it between two angles in degrees, clockwise from +x."""
         column, row = self.place(centre)
         middle = (round(column * ONE), round(row * ONE))
-        axes = (round(rx * self.height * ONE), round(ry * self.height * ONE))
+        axes = (round(rx * BROAD * self.height * ONE), round(ry * self.height * ONE))
         start, end = arc if self.sign > 0 else (180 - arc[1], 180 - arc[0])
         cv2.ellipse(
             self.pixels, middle, axes, 0, start, end, (*colour, 255), -1, cv2.LINE_AA, SHIFT

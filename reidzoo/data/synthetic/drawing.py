@@ -24,7 +24,7 @@ from reidzoo.data.synthetic.presets import Preset
 from reidzoo.data.synthetic.randomness import Kind, generator
 from reidzoo.data.synthetic.shots import Framing, draw_shot
 
-VERSION = 1  # of the drawing; to be raised with every change that alters a pixel
+VERSION = 2  # of the drawing; to be raised with every change that alters a pixel
 CHUNK = 64  # images per task
 
 logger = logging.getLogger(__name__)

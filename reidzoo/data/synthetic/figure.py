@@ -60,7 +60,7 @@ def darker(colour: Colour, factor: float) -> Colour:
 def _draw_upright(canvas: Canvas, person: Person, phase: float, back: bool) -> None:
     swing = np.sin(phase)
     hip = 1 - person.legs
-    half_shoulder, half_hip = 0.122 * person.shoulders, 0.092 * person.hips
+    half_shoulder, half_hip = 0.114 * person.shoulders, 0.092 * person.hips
     for side in (-1, 1):
         lift = max(0.0, side * swing) * 0.03  # the foot that is behind looks higher
         hip_point = (side * half_hip * 0.52, hip + 0.01)
@@ -88,7 +88,7 @@ def _draw_upright(canvas: Canvas, person: Person, phase: float, back: bool) -> N
 def _draw_side(canvas: Canvas, person: Person, phase: float) -> None:
     swing = np.sin(phase)
     hip = 1 - person.legs
-    half_shoulder = 0.122 * person.shoulders * SIDE_WIDTH
+    half_shoulder = 0.114 * person.shoulders * SIDE_WIDTH
     half_hip = 0.092 * person.hips * SIDE_WIDTH * 1.25
     _draw_arm(canvas, person, _side_arm(-swing), 0.68)
     _draw_leg(canvas, person, _side_leg(-swing, hip), 0.72, toe=0.03)

@@ -13,7 +13,7 @@ from reidzoo.data.synthetic.figure import VIEWS, Pose, draw_figure
 from reidzoo.data.synthetic.person import Person, cloth
 
 HEIGHT, WIDTH = CANVAS_HEIGHT // 2, CANVAS_WIDTH // 2  # pixels of the finished image
-FULL_HEIGHT = 0.92 * CANVAS_HEIGHT  # pixels of a person of scale 1
+FULL_HEIGHT = CANVAS_HEIGHT  # pixels of a person of scale 1
 
 
 @dataclass(frozen=True)
