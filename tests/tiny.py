@@ -88,15 +88,31 @@ def tiny_trainer(folder: Path | str, epochs: int, **options: Any) -> pl.Trainer:
     return pl.Trainer(callbacks=callbacks, **settings | options)
 
 
+class StopAfter(pl.Callback):
+    """Interrupts a run at the end of an epoch."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
+
+
 def fit(
-    kind: type[Method], folder: Path | str, epochs: int, seed: int = 0, **options: Any
+    kind: type[Method],
+    folder: Path | str,
+    epochs: int,
+    stop_after: int | None = None,
+    seed: int = 0,
+    **options: Any,
 ) -> tuple[Method, pl.Trainer]:
     """Train a method from the same start; `options` reach the data, method and trainer by prefix.
 
     Args:
         kind: the method.
         folder: where the trainer may write.
-        epochs: of this fit.
+        epochs: of the whole run, which its schedule depends on.
+        stop_after: epochs after which the run is interrupted.
         seed: of everything.
         options: `data_*`, `method_*`, `trainer_*`, and `resume`.
     """
@@ -107,6 +123,8 @@ def fit(
     pl.seed_everything(seed, verbose=False)
     method = tiny_method(kind, **pick("method_"))
     trainer = tiny_trainer(folder, epochs, **pick("trainer_"))
+    if stop_after is not None:
+        trainer.callbacks.append(StopAfter(stop_after))
     trainer.fit(method, datamodule=tiny_data(**pick("data_")), ckpt_path=options.get("resume"))
     return method, trainer
 

@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
         state["loss"] = trainer.callback_metrics["loss"]
         torch.save(state, folder / f"{name}_{distributed.rank()}.pt")
 
-        _, trainer = fit(methods()[name].load(), folder, 1, **WORLD)
+        _, trainer = fit(methods()[name].load(), folder, EPOCHS, stop_after=1, **WORLD)
         trainer.save_checkpoint(folder / f"{name}_half.ckpt")
         resumed, _ = fit(
             methods()[name].load(), folder, EPOCHS, resume=folder / f"{name}_half.ckpt", **WORLD

@@ -27,7 +27,7 @@ def test_declares_where_it_comes_from(kind):
 
 def test_resume_is_bit_equal_with_and_without_workers(kind, tmp_path):
     whole, _ = fit(kind, tmp_path, 4, data_workers=2)
-    _, trainer = fit(kind, tmp_path, 2)
+    _, trainer = fit(kind, tmp_path, 4, stop_after=2)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     resumed, _ = fit(kind, tmp_path, 4, resume=tmp_path / "half.ckpt")
     assert same_state(whole, resumed)
