@@ -66,14 +66,13 @@ def test_labels_are_renewed_every_so_many_epochs(tmp_path):
 
 
 def test_resumes_between_two_refreshes(tmp_path):
-    def run(epochs, **options):
-        callbacks = [ClusterCallback(every=3)]
-        return fit(Watched, tmp_path, epochs, trainer_callbacks=callbacks, **options)
+    def run(**options):
+        return fit(Watched, tmp_path, 4, trainer_callbacks=[ClusterCallback(every=3)], **options)
 
-    whole, _ = run(4)
-    _, trainer = run(2)
+    whole, _ = run()
+    _, trainer = run(stop_after=2)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
-    resumed, _ = run(4, resume=tmp_path / "half.ckpt")
+    resumed, _ = run(resume=tmp_path / "half.ckpt")
     assert resumed.refreshed == [1]
     assert same_state(whole, resumed)
 

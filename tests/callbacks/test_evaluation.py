@@ -58,16 +58,16 @@ def test_a_threshold_reaches_the_checkpoint_with_and_without_identities(tmp_path
 
 
 def test_resumed_history_is_that_of_the_whole_run(tmp_path):
-    def run(epochs, **options):
+    def run(**options):
         evaluation = EvaluationCallback(every=1)
         callbacks = [ClusterCallback(), evaluation]
-        _, trainer = fit(ClusterContrast, tmp_path, epochs, trainer_callbacks=callbacks, **options)
+        _, trainer = fit(ClusterContrast, tmp_path, 3, trainer_callbacks=callbacks, **options)
         return evaluation.history, trainer
 
-    whole, _ = run(3)
-    _, trainer = run(1)
+    whole, _ = run()
+    _, trainer = run(stop_after=1)
     trainer.save_checkpoint(tmp_path / "one.ckpt")
-    resumed, _ = run(3, resume=tmp_path / "one.ckpt")
+    resumed, _ = run(resume=tmp_path / "one.ckpt")
     assert [scores["epoch"] for scores in resumed] == [0, 1, 2, 3]
     assert resumed[0] == whole[0]
     assert resumed[2:] == whole[2:]
