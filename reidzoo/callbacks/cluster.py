@@ -181,7 +181,9 @@ def calibrate(trainer: pl.Trainer, method: Method) -> None:
     records = data.splits.train
     chosen = torch.linspace(0, len(records) - 1, min(len(records), CALIBRATION)).long().tolist()
     loader = data.plain_loader(records, chosen)
-    calibrate_batch_norm(method.network, (batch["image"].to(method.device) for batch in loader))
+    images = torch.cat([batch["image"] for batch in loader])
+    batches = torch.split(images, data.batch_size)  # groups as in training, whatever the test batch is
+    calibrate_batch_norm(method.network, (batch.to(method.device) for batch in batches))
 
 
 def is_untrained(method: Method) -> bool:

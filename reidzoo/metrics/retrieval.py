@@ -146,7 +146,8 @@ def _score_block(
     block: NDArray[Any], truth: Truth, part: slice, scores: NDArray[np.float64]
 ) -> None:
     """Share a block's queries among threads; plain ones, which a later fork does not trip over."""
-    threads = numba.config.NUMBA_NUM_THREADS  # numba.get_num_threads() would raise torch's too
+    # get_num_threads() would start numba's OpenMP layer, which raises torch's threads, too.
+    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     bounds = np.linspace(0, len(block), threads + 1).astype(int)
 
     def score(first: int, last: int) -> None:
