@@ -15,6 +15,7 @@ BENCHMARKS = {  # name -> (module, function, what it measures)
     "labels": ("labels", "bench_labels", "pseudo-labels after k-NN, against dense arrays"),
     "knn": ("knn", "bench_knn", "exact nearest neighbours, against a complete sort"),
     "eval": ("evaluation", "bench_eval", "mAP and CMC after the product, against sorting"),
+    "search": ("search", "bench_search", "one query in a million rows, against sorting them"),
     "input": ("input", "bench_input", "from JPEG to an augmented batch, against torchvision"),
 }
 
