@@ -11,7 +11,7 @@ from reidzoo.models.embedder import Embedder
 from reidzoo.models.masks import drop_blocks
 from reidzoo.models.options import EmbedderOptions
 from reidzoo.models.predictors import Predictor, RegionPredictor
-from reidzoo.models.saving import TrainedEmbedder, load, save_embedder
+from reidzoo.models.saving import LoadedEmbedder, TrainedEmbedder, load, save_embedder
 from reidzoo.models.teacher import Teacher, ramped_momentum
 from reidzoo.models.waveblock import set_waving
 
@@ -21,6 +21,7 @@ __all__ = [
     "EmbedderOptions",
     "GhostBatchNorm1d",
     "GhostBatchNorm2d",
+    "LoadedEmbedder",
     "Predictor",
     "RegionPredictor",
     "Teacher",

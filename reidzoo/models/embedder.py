@@ -55,7 +55,7 @@ class Embedder(nn.Module):
         """
         if image.dtype != torch.uint8:
             return image
-        return image.float().sub_(self.mean).div_(self.std)
+        return image.to(self.mean.dtype).sub_(self.mean).div_(self.std)
 
     def map(self, image: Tensor) -> Tensor:
         """[B, 3, H, W] uint8 or float -> the backbone's map [B, C, h, w]."""

@@ -13,6 +13,15 @@ def full_precision(tensor: Tensor) -> Any:
     return torch.autocast(tensor.device.type, enabled=False)
 
 
+def at_least_fp32(tensor: Tensor) -> Tensor:
+    """Half precision becomes fp32; fp64 stays, for `--trainer.precision 64-true`.
+
+    >>> at_least_fp32(torch.zeros(1, dtype=torch.bfloat16)).dtype
+    torch.float32
+    """
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
 class Pooling(nn.Module):
     """Pool a map over each of `stripes` horizontal stripes and concatenate, top to bottom.
 
@@ -52,7 +61,7 @@ class Pooling(nn.Module):
                 f"use taller images or fewer stripes (--method.network.stripes)"
             )
         with full_precision(maps):
-            values = maps.float()
+            values = at_least_fp32(maps)
             if keep is None:
                 parts = [self._pool(part) for part in values.tensor_split(self.stripes, dim=2)]
             else:
@@ -109,5 +118,5 @@ class Neck(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """[B, in_features] -> [B, num_features] fp32."""
         with full_precision(pooled):
-            rows: Tensor = self.bn(self.embedding(pooled.float()))
+            rows: Tensor = self.bn(self.embedding(at_least_fp32(pooled)))
         return rows

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from reidzoo.models.pooling import full_precision
+from reidzoo.models.pooling import at_least_fp32, full_precision
 
 
 class Predictor(nn.Module):
@@ -29,7 +29,7 @@ class Predictor(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """[B, D] -> [B, D] fp32."""
         with full_precision(rows):
-            predicted: Tensor = self.layers(rows.float())
+            predicted: Tensor = self.layers(at_least_fp32(rows))
         return predicted
 
 

@@ -6,54 +6,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from reidzoo.errors import UserError
 from reidzoo.files import written_whole
-from reidzoo.images import Pixels, read_image, resize
 from reidzoo.models.embedder import Embedder
+from reidzoo.models.onnx_file import OnnxEmbedder
 from reidzoo.models.options import EmbedderOptions
+from reidzoo.models.transform import ImageTransform
 from reidzoo.models.weights import read_tensors
 
 PREFIX = "network."  # of the embedder's weights in a checkpoint
-
-
-class ImageTransform:
-    """An image of any size to the bytes that a trained embedder takes.
-
-    >>> ImageTransform(64, 32)(np.zeros((100, 50, 3), np.uint8)).shape
-    torch.Size([3, 64, 32])
-    """
-
-    def __init__(self, height: int, width: int) -> None:
-        self.height = height
-        self.width = width
-
-    def __call__(self, image: str | Path | Image.Image | Pixels) -> Tensor:
-        """Path, Pillow image, or RGB array [h, w, 3] uint8 -> [3, height, width] uint8.
-
-        Raises:
-            ValueError: an array of another shape or type.
-            UserError: a file that cannot be read.
-        """
-        if isinstance(image, str | Path):
-            pixels = read_image(image)
-        elif isinstance(image, Image.Image):
-            upright: Any = ImageOps.exif_transpose(image)
-            pixels = np.array(upright.convert("RGB"))
-        else:
-            pixels = image
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ValueError(
-                f"an image array must be RGB uint8 [h, w, 3], got {pixels.dtype} "
-                f"{list(pixels.shape)}"
-            )
-        resized = resize(pixels, self.height, self.width)
-        return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
 
 
 class TrainedEmbedder(nn.Module):
@@ -88,6 +53,9 @@ class TrainedEmbedder(nn.Module):
         return rows
 
 
+LoadedEmbedder = TrainedEmbedder | OnnxEmbedder
+
+
 def save_embedder(path: str | Path, embedder: Embedder, config: Mapping[str, Any]) -> None:
     """Write the weights as safetensors and, beside them, the card as JSON.
 
@@ -115,14 +83,14 @@ def save_embedder(path: str | Path, embedder: Embedder, config: Mapping[str, Any
         safetensors.torch.save_file(tensors, temporary)
 
 
-def load(path: str | Path) -> TrainedEmbedder:
-    """Read a trained network from a run folder, a checkpoint or a safetensors file.
+def load(path: str | Path) -> LoadedEmbedder:
+    """Read a trained network from a run folder, a checkpoint, a safetensors or an ONNX file.
 
     A run folder stands for its last checkpoint: the best one was chosen on the test set. Only
     plain tensors are read, so a file cannot run code.
 
     Args:
-        path: the folder, `*.ckpt`, or `*.safetensors` with its JSON beside it.
+        path: the folder, `*.ckpt`, `*.safetensors` with its JSON beside it, or `*.onnx`.
 
     Returns:
         The network in eval mode on the CPU, with `transform`, `threshold` and `config`.
@@ -130,7 +98,7 @@ def load(path: str | Path) -> TrainedEmbedder:
     Raises:
         UserError: in one line, why the file cannot be used.
 
-    >>> import tempfile
+    >>> import tempfile, numpy as np
     >>> path = Path(tempfile.mkdtemp()) / "people.safetensors"
     >>> embedder = Embedder(EmbedderOptions("small", weights=None))
     >>> save_embedder(path, embedder, {"height": 64, "width": 32})
@@ -140,6 +108,8 @@ def load(path: str | Path) -> TrainedEmbedder:
     """
     what = str(path)
     file = find_weights(path, what)
+    if file.suffix == ".onnx":
+        return OnnxEmbedder(file, what).eval()
     content = read_tensors(file, what)
     if file.suffix == ".safetensors":
         card = _parse_card(_read_card(file), what)

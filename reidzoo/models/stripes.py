@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidzoo.errors import UserError
-from reidzoo.models.pooling import full_precision
+from reidzoo.models.pooling import at_least_fp32, full_precision
 
 
 class StripeHead(nn.Module):
@@ -45,7 +45,9 @@ class StripeHead(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Maps [B, C, h, w] -> rows [B, S, d] fp32, each of norm 1."""
         with full_precision(maps):
-            pooled = F.adaptive_avg_pool2d(maps.float(), (self.stripes, 1))[..., 0]  # [B, C, S]
+            pooled = F.adaptive_avg_pool2d(at_least_fp32(maps), (self.stripes, 1))[
+                ..., 0
+            ]  # [B, C, S]
             parts = [
                 norm(embedding(part))
                 for part, embedding, norm in zip(
