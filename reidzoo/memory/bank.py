@@ -27,6 +27,12 @@ class MemoryBank(nn.Module):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def _apply(self, *arguments: Any, **options: Any) -> Any:
+        """Move with the module, but stay fp32 when it is converted to bf16-true or 64-true."""
+        super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
+        self.rows = self.rows.float()
+        return self
+
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name, buffer in list(self.named_buffers(recurse=False)):
             if prefix + name in state:

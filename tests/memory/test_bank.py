@@ -67,6 +67,15 @@ def test_loading_takes_the_size_of_what_is_loaded():
     assert torch.equal(other.rows, memory.rows)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_rows_stay_fp32_when_the_module_is_converted(dtype):
+    memory = ClusterMemory(4)
+    memory.reset(unit(3, 4))
+    before = memory.rows.clone()
+    assert torch.nn.ModuleList([memory]).to(dtype)[0].rows.dtype == torch.float32
+    assert torch.allclose(memory.rows, before, atol=0.01)
+
+
 def test_reset_copies():
     rows = unit(3, 4)
     memory = ClusterMemory(4)
