@@ -41,8 +41,6 @@ from reidzoo.models import CameraClassifier
 from reidzoo.models.batch_norm import use_ghost_batch_norm
 from reidzoo.models.masks import keyed_uniform
 
-HAS_INFOMAP = importlib.util.find_spec("infomap") is not None
-GLOBAL: Clusterer = Infomap() if HAS_INFOMAP else JaccardDBSCAN(eps=0.5)
 DROPOUT = 0.5  # in the camera classifier
 
 
@@ -51,7 +49,7 @@ class CALR(CALRIntra):
 
     Args:
         local_labels: a run of calr_intra or its CSV (path, local); cluster; or train.
-        clusterer: global clusters; Infomap where that extra is installed, else DBSCAN.
+        clusterer: global clusters; null is Infomap where that extra is installed, else DBSCAN.
         k1: neighbours that a score is made of, the image itself included.
         min_similarity: of the neighbours that count.
         pivot: last_above_mean (released) or max_score.
@@ -64,7 +62,7 @@ class CALR(CALRIntra):
         self,
         *,
         local_labels: str = "cluster",
-        clusterer: Clusterer = GLOBAL,
+        clusterer: Clusterer | None = None,
         k1: int = 15,
         min_similarity: float = 0.5,
         pivot: Literal["last_above_mean", "max_score"] = "last_above_mean",
@@ -73,6 +71,9 @@ class CALR(CALRIntra):
         camera_loss: Literal["prob_ce", "nll"] = "prob_ce",
         **base: Any,
     ) -> None:
+        if clusterer is None:
+            found = importlib.util.find_spec("infomap") is not None
+            clusterer = Infomap() if found else JaccardDBSCAN(eps=0.5)
         super().__init__(clusterer=clusterer, **base)
         if local_labels not in ("cluster", "train") and not Path(local_labels).exists():
             allowed = "no such file or run; allowed: a path, cluster, train"
