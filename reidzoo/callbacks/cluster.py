@@ -182,7 +182,8 @@ def calibrate(trainer: pl.Trainer, method: Method) -> None:
     chosen = torch.linspace(0, len(records) - 1, min(len(records), CALIBRATION)).long().tolist()
     loader = data.plain_loader(records, chosen)
     images = torch.cat([batch["image"] for batch in loader])
-    group = method.network_options.samples_per_bn or data.batch_size // distributed.world_size()
+    rows = data.batch_size * method.views // distributed.world_size()
+    group = method.network_options.samples_per_bn or rows
     batches = torch.split(images, group)  # as many as share their statistics in training
     calibrate_batch_norm(method.network, (batch.to(method.device) for batch in batches))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reidzoo.cli.names import methods
-from tests.distributed.launched import EPOCHS
+from tests.distributed.launched import EPOCHS, EXACT
 from tests.tiny import fit
 
 pytestmark = pytest.mark.slow
@@ -32,32 +32,33 @@ def load(path: Path):
     return torch.load(path, weights_only=True)
 
 
+def assert_same_bits(one, other):
+    assert one["state"].keys() == other["state"].keys()
+    for key, value in one["state"].items():
+        assert torch.equal(value, other["state"][key]), key
+    assert one["labels"] is other["labels"] or torch.equal(one["labels"], other["labels"])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_ranks_are_bit_equal(folder, name):
-    first, second = load(folder / f"{name}_0.pt"), load(folder / f"{name}_1.pt")
-    assert first["state"].keys() == second["state"].keys()
-    for key, value in first["state"].items():
-        assert torch.equal(value, second["state"][key]), key
-    assert first["labels"] is second["labels"] or torch.equal(first["labels"], second["labels"])
+    assert_same_bits(load(folder / f"{name}_whole_0.pt"), load(folder / f"{name}_whole_1.pt"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_resume_is_bit_equal(folder, name):
-    whole, resumed = load(folder / f"{name}_0.pt")["state"], load(folder / f"{name}_resumed_0.pt")
-    for key, value in whole.items():
-        assert torch.equal(value, resumed[key]), key
+    assert_same_bits(load(folder / f"{name}_whole_0.pt"), load(folder / f"{name}_resumed_0.pt"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_processes_equal_one(folder, name, tmp_path):
     """With batch norm over the half batch that a rank sees."""
-    two = load(folder / f"{name}_0.pt")
+    two = load(folder / f"{name}_exact_0.pt")
     kind = methods()[name].load()
     rows_per_rank = 32 * kind.views // 2
-    one, trainer = fit(kind, tmp_path, EPOCHS, method_samples_per_bn=rows_per_rank)
+    one, trainer = fit(kind, tmp_path, EPOCHS, method_samples_per_bn=rows_per_rank, **EXACT)
     if one.labels is not None:
         assert torch.equal(one.labels.labels, two["labels"])
     state = one.state_dict()
     for key, value in two["state"].items():
-        torch.testing.assert_close(state[key], value, atol=1e-5, rtol=1e-4, msg=key)
+        torch.testing.assert_close(state[key], value, atol=1e-5, rtol=0, msg=key)
     assert abs(trainer.callback_metrics["loss"] - two["loss"]) < 1e-5
