@@ -50,7 +50,8 @@ def dbscan(graph: csr_matrix, eps: float, min_samples: int = 4) -> NDArray[np.in
         raise ValueError(f"eps={eps}; allowed: 0 to the graph's max_distance={reach}")
     if min_samples < 1:
         raise ValueError(f"min_samples={min_samples}; allowed: 1 or more (the row itself counts)")
-    return components.label_rows(graph.indptr, graph.indices, graph.data, eps + TIE, min_samples)
+    rows = graph.tocsr()
+    return components.label_rows(rows.indptr, rows.indices, rows.data, eps + TIE, min_samples)
 
 
 def reach_of(eps: Eps) -> float:

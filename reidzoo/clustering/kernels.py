@@ -49,15 +49,13 @@ def weigh_expanded(
     taken = np.full(len(ranks), -1, dtype=np.int32)
     end = 0
     for i in range(first, last):
-        if end + k1 * (half + 1) > len(columns):
-            columns, values = (
-                grown(columns, end + k1 * (half + 1)),
-                grown(values, end + k1 * (half + 1)),
-            )
+        room = end + k1 * (half + 1)
+        if room > len(columns):
+            columns, values = grown(columns, room), grown(values, room)
         start = end
         for p in range(k1):
             place[ranks[i, p]] = i * k1 + p
-            if marks[i, p]:
+            if marks[i, p] and taken[ranks[i, p]] != i:
                 taken[ranks[i, p]] = i
                 columns[end] = ranks[i, p]
                 end += 1

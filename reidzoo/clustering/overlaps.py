@@ -23,7 +23,8 @@ def near_pairs(
 
     The rows sum to 1, so the distance is 1 - m / (2 - m) with m the sum of their minima. Minima
     are added column by column over `by_column`, the transposed rows; pairs that share no column
-    are never looked at.
+    are never looked at. (Measured and left out: prefix filtering, which adds up a fourth of the
+    minima and saves nothing once the inner loop has no branch.)
     """
     column_starts, members, weights = by_column
     least = 2 * (1 - limit) / (2 - limit) - 1e-6  # the m of `limit`, and room to round
