@@ -15,7 +15,7 @@ from reidzoo.errors import UserError
 from reidzoo.gallery.embedding import embed_files, listing
 from reidzoo.gallery.files import Gallery, fingerprint, save_gallery
 from reidzoo.gallery.parts import Parts
-from reidzoo.models import TrainedEmbedder, load
+from reidzoo.models import LoadedEmbedder, load
 from reidzoo.models.saving import find_weights
 
 LISTED = 50  # files named on the screen
@@ -85,7 +85,7 @@ def assemble(parts: Parts, records: tuple[Record, ...], card: dict[str, object])
     return Gallery(paths, cameras, parts.rows(), card | {"skipped": skipped})
 
 
-def describe(model: TrainedEmbedder, weights: Path, digest: str) -> dict[str, object]:
+def describe(model: LoadedEmbedder, weights: Path, digest: str) -> dict[str, object]:
     """Which network made the rows: enough to find it again, and to know it when it is found."""
     return {
         "model": str(weights),

@@ -26,7 +26,7 @@ from reidzoo.data.records import Record
 from reidzoo.errors import UserError
 from reidzoo.files import written_whole
 from reidzoo.gallery.scoring import score_cameras, score_splits, score_verification
-from reidzoo.models import TrainedEmbedder, load
+from reidzoo.models import LoadedEmbedder, load
 from reidzoo.models.extraction import extract
 
 Scores = dict[str, Any]
@@ -67,7 +67,7 @@ def run_evaluation(asked: Namespace, options: Sequence[str]) -> None:
         print(f"figures in {asked.json}")
 
 
-def settings_of(model: TrainedEmbedder, source: str, data: str) -> Layer:
+def settings_of(model: LoadedEmbedder, source: str, data: str) -> Layer:
     """Settings of the run that hold for this data set: all of them if it was trained on it."""
     tree: Tree = {}
     if model.config.get("data") == data:
@@ -98,7 +98,7 @@ def make_data(name: str, options: Sequence[str], settings: Layer) -> ReIDDataMod
 
 
 def embed_records(
-    model: TrainedEmbedder, data: ReIDDataModule, records: Sequence[Record], doing: str
+    model: LoadedEmbedder, data: ReIDDataModule, records: Sequence[Record], doing: str
 ) -> Tensor:
     """Unit rows [N, D] of images, in order, on the model's device."""
     loader = data.plain_loader(records, range(len(records)))

@@ -12,7 +12,7 @@ from reidzoo.gallery.embedding import embed_paths
 from reidzoo.gallery.files import Gallery, fingerprint, load_gallery
 from reidzoo.gallery.search import Search, search
 from reidzoo.images import read_image
-from reidzoo.models import TrainedEmbedder, load
+from reidzoo.models import LoadedEmbedder, load
 from reidzoo.models.saving import find_weights
 from reidzoo.visual.search_page import search_page
 from reidzoo.visual.search_sheet import search_sheet
@@ -51,7 +51,7 @@ def run_search(asked: Namespace, page: Path) -> None:
     print(f"contact sheet {sheet}\npage          {page}")
 
 
-def network_of(gallery: Gallery, name: str, given: str | None) -> TrainedEmbedder:
+def network_of(gallery: Gallery, name: str, given: str | None) -> LoadedEmbedder:
     """The network that made a gallery: where it was then, or where the user says it is.
 
     Raises:

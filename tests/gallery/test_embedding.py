@@ -9,7 +9,7 @@ import torch
 from reidzoo.errors import UserError
 from reidzoo.gallery.embedding import embed_files, embed_paths, listing
 from reidzoo.gallery.parts import Parts
-from reidzoo.models.saving import ImageTransform
+from reidzoo.models.transform import ImageTransform
 
 
 class Colours(torch.nn.Module):
