@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
+from reidzoo.errors import UserError
+
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
@@ -43,3 +45,24 @@ def below_common_folder(paths: Iterable[str]) -> tuple[str, ...]:
         return ()
     root = os.path.commonpath([path.parent for path in pure])
     return tuple(path.relative_to(root).as_posix() for path in pure)
+
+
+def find_checkpoint(path: str | Path, what: str) -> Path:
+    """The file that a path stands for: itself, or the last checkpoint of a run folder.
+
+    Args:
+        path: a file, a run folder, or a folder of runs, of which the newest counts.
+        what: how an error message begins.
+
+    Raises:
+        UserError: nothing is there.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        return path
+    runs = sorted((child for child in path.iterdir() if child.is_dir()), reverse=True)
+    for folder in (path / "checkpoints", path, *(run / "checkpoints" for run in runs)):
+        for name in ("last.ckpt", "best.ckpt"):
+            if (folder / name).is_file():
+                return folder / name
+    raise UserError(f"{what}: no checkpoints/last.ckpt in this folder; give a run folder or a file")

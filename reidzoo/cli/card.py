@@ -48,6 +48,7 @@ class Card(pl.Callback):
             "fidelity": pl_module.fidelity,
             "settings": ", ".join(self.layers) or "class defaults (nothing published)",
             "data": f"{self.data} {data.splits.edition}".strip(),
+            "labels": describe_oracle(trainer),
             "images": count_images(data),
             "batch": describe_batch(trainer, data),
             "batch norm": describe_norm(trainer, pl_module, data),
@@ -71,6 +72,13 @@ def count_images(data: ReIDDataModule) -> str:
     known = "as official" if official and "official" not in " ".join(parts) else ""
     cameras = f"cameras {data.num_cameras}" if data.num_cameras else "cameras unknown"
     return ", ".join(part for part in (*parts, cameras, known) if part)
+
+
+def describe_oracle(trainer: pl.Trainer) -> str:
+    """A warning where a run is no unsupervised one."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    oracle = any(getattr(callback, "oracle", False) for callback in callbacks)
+    return "true identities (--cluster.oracle): a supervised bound" if oracle else ""
 
 
 def describe_batch(trainer: pl.Trainer, data: ReIDDataModule) -> str:

@@ -12,11 +12,11 @@ from reidzoo.cli.progress import shown
 from reidzoo.data.formats import FolderRules, open_root, read_folder
 from reidzoo.data.records import Record
 from reidzoo.errors import UserError
+from reidzoo.files import find_checkpoint
 from reidzoo.gallery.embedding import embed_files, listing
 from reidzoo.gallery.files import Gallery, fingerprint, save_gallery
 from reidzoo.gallery.parts import Parts
 from reidzoo.models import LoadedEmbedder, load
-from reidzoo.models.saving import find_weights
 
 LISTED = 50  # files named on the screen
 
@@ -24,7 +24,7 @@ LISTED = 50  # files named on the screen
 def run_embedding(asked: Namespace, target: Path) -> None:
     """Embed a folder into a gallery file."""
     device = choose_device(asked.device)
-    weights = find_weights(asked.model, asked.model).absolute()
+    weights = find_checkpoint(asked.model, asked.model).absolute()
     model = load(weights).to(device)
     records = list_images(asked)
     paths = [record.path for record in records]

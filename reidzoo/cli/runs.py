@@ -14,6 +14,7 @@ import yaml
 
 from reidzoo.cli.layers import Tree
 from reidzoo.errors import UserError
+from reidzoo.files import find_checkpoint
 
 RUN = "REIDZOO_RUN"  # tells the processes that Lightning starts what rank 0 has chosen
 FREE = {  # settings that two runs may differ in and still be the same run
@@ -65,7 +66,7 @@ def find_run(tree: Tree, method: str, data: str) -> tuple[Run | None, str]:
         if checkpoint is None:
             return None, f"--resume auto: no run with these settings in {base}; starting anew"
     else:
-        checkpoint = checkpoint_in(Path(resume).expanduser(), f"--resume {resume}")
+        checkpoint = find_checkpoint(resume, f"--resume {resume}")
     finished = check_checkpoint(checkpoint, tree, method, data)
     folder = checkpoint.resolve().parent.parent
     if not (folder / "config.yaml").is_file():
@@ -148,16 +149,6 @@ def essential(tree: Tree) -> Tree:
             part.pop(name, None)
     plain: Tree = json.loads(json.dumps(kept))
     return plain
-
-
-def checkpoint_in(path: Path, what: str) -> Path:
-    """The checkpoint that a path stands for: itself, or the last one of a run folder."""
-    if path.is_file():
-        return path
-    for candidate in (path / "checkpoints" / "last.ckpt", path / "last.ckpt"):
-        if candidate.is_file():
-            return candidate
-    raise UserError(f"{what}: no checkpoints/last.ckpt in this folder")
 
 
 def check_checkpoint(path: Path, tree: Tree, method: str, data: str) -> int:

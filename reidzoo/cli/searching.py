@@ -7,13 +7,12 @@ from pathlib import Path
 from reidzoo.cli.devices import choose_device
 from reidzoo.data.formats.places import images_under
 from reidzoo.errors import UserError
-from reidzoo.files import written_whole
+from reidzoo.files import find_checkpoint, written_whole
 from reidzoo.gallery.embedding import embed_paths
 from reidzoo.gallery.files import Gallery, fingerprint, load_gallery
 from reidzoo.gallery.search import Search, search
 from reidzoo.images import read_image
 from reidzoo.models import LoadedEmbedder, load
-from reidzoo.models.saving import find_weights
 from reidzoo.visual.search_page import search_page
 from reidzoo.visual.search_sheet import search_sheet
 from reidzoo.visual.sheet import save_sheet
@@ -58,7 +57,7 @@ def network_of(gallery: Gallery, name: str, given: str | None) -> LoadedEmbedder
         UserError: it is not there any more, or was trained on since.
     """
     if given:
-        weights = find_weights(given, f"--model {given}")
+        weights = find_checkpoint(given, f"--model {given}")
         if fingerprint(weights) != gallery.card.get("digest"):
             print(f"note: {given} is not the file that made {name}; similarities may mean nothing")
         return load(weights)

@@ -1,11 +1,9 @@
 """`--init`: start from the network of any run, checkpoint or safetensors file."""
 
-from pathlib import Path
-
 from torch import Tensor, nn
 
-from reidzoo.cli.runs import checkpoint_in
 from reidzoo.errors import UserError
+from reidzoo.files import find_checkpoint
 from reidzoo.models.weights import read_tensors
 
 PREFIX = "network."
@@ -18,7 +16,7 @@ def init_network(network: nn.Module, path: str) -> None:
         UserError: one line that says how many tensors differ, and the first of them.
     """
     what = f"--init {path}"
-    content = read_tensors(checkpoint_in(Path(path).expanduser(), what), what)
+    content = read_tensors(find_checkpoint(path, what), what)
     found: dict[str, Tensor] = content.get("state_dict", content)
     if any(name.startswith(PREFIX) for name in found):
         found = {

@@ -77,7 +77,9 @@ class CameraClassifier(nn.Module):
             [B, V] fp32.
         """
         with full_precision(rows):
-            units = self.first(reverse_gradient(rows.to(self.first.get_parameter("0.weight")), alpha))
+            units = self.first(
+                reverse_gradient(rows.to(self.first.get_parameter("0.weight")), alpha)
+            )
             if keep is not None:
                 units = units * keep / (1 - dropout)
             logits: Tensor = self.second(units)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from reidzoo.errors import UserError
-from reidzoo.files import written_whole
+from reidzoo.files import find_checkpoint, written_whole
 from reidzoo.models.embedder import Embedder
 from reidzoo.models.onnx_file import OnnxEmbedder
 from reidzoo.models.options import EmbedderOptions
@@ -107,7 +107,7 @@ def load(path: str | Path) -> LoadedEmbedder:
     torch.Size([1, 128])
     """
     what = str(path)
-    file = find_weights(path, what)
+    file = find_checkpoint(path, what)
     if file.suffix == ".onnx":
         return OnnxEmbedder(file, what).eval()
     content = read_tensors(file, what)
@@ -127,26 +127,6 @@ def load(path: str | Path) -> LoadedEmbedder:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{what}: its tensors and its description disagree ({reason})") from error
     return model.eval()
-
-
-def find_weights(path: str | Path, what: str) -> Path:
-    """The file that a path stands for: itself, or the last checkpoint of a run folder.
-
-    Args:
-        path: a file or a folder.
-        what: how an error message begins.
-
-    Raises:
-        UserError: nothing is there.
-    """
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        return path
-    for folder in (path / "checkpoints", path):
-        for name in ("last.ckpt", "best.ckpt"):
-            if (folder / name).is_file():
-                return folder / name
-    raise UserError(f"{what}: no checkpoints/last.ckpt in this folder; give a run folder or a file")
 
 
 def _read_card(weights: Path) -> str | None:

@@ -1,0 +1,97 @@
+"""The README cannot rot: its commands are run, its code is executed."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reidzoo import fit as fit_command
+
+README = Path(__file__).parents[1] / "README.md"
+QUICK = ["--data.preset", "tiny", "--data.batches", "3", "--data.workers", "0"]
+QUICK += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = "".join(blocks("bash")).replace("\\\n", " ").splitlines()
+    found = [shlex.split(line, comments=True) for line in lines]
+    return [words for words in found if words[:2] == ["python", "-m"]]
+
+
+FIT = [words[3:] for words in commands() if words[2] == "reidzoo.fit"]
+
+
+def own_loss() -> str:
+    return next(block for block in blocks("python") if block.startswith("# mine.py"))
+
+
+def test_finds_the_commands():
+    assert len(FIT) >= 8
+    assert {words[2] for words in commands()} >= {"reidzoo.fit"}
+
+
+@pytest.mark.parametrize("words", FIT, ids=" ".join)
+def test_options_are_understood(words, tmp_path, monkeypatch, capsys):
+    """Every command parses; folders of real data are stood in for by an empty one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine.py").write_text(own_loss())
+    words = [str(tmp_path) if word.startswith(("/data/", "crops/")) else word for word in words]
+    if "--init" in words:  # what it names is made by the test below
+        words[words.index("--init") + 1] = str(tmp_path)
+    assert fit_command.main(words if "--help" in words else [*words, "--print_config"]) == 0
+    assert capsys.readouterr().out
+
+
+def run(words: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *words[1:]], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_own_loss_trains_without_registration(tmp_path):
+    source = own_loss()
+    assert len(source.strip().splitlines()) <= 15
+    (tmp_path / "mine.py").write_text(source)
+    words = next(words for words in commands() if "mine.MyLoss" in words)
+    output = run([*words, *QUICK], tmp_path)
+    assert "mine.MyLoss" in output
+    assert list(tmp_path.glob("runs/*/*/results.json"))
+
+
+@pytest.mark.slow
+def test_warm_start_is_handed_on(tmp_path):
+    warm = next(words for words in commands() if "warm" in words)
+    start = next(words for words in commands() if "--init" in words)
+    run([*warm, *QUICK, "--data.batch_size", "32"], tmp_path)
+    assert "last epoch" in run([*start, *QUICK], tmp_path)
+
+
+def test_parts_work_alone():
+    block = next(block for block in blocks("python") if "JaccardDBSCAN(k1" in block)
+    rows = F.normalize(torch.randn(60, 16), dim=1)
+    identities, cameras = torch.arange(60) % 6, torch.arange(60) // 6 % 3
+    names = {
+        "features": rows,
+        "query": rows[:20],
+        "gallery": rows[20:],
+        "query_ids": identities[:20],
+        "gallery_ids": identities[20:],
+        "query_cams": cameras[:20],
+        "gallery_cams": cameras[20:],
+    }
+    exec(block, names)
+    assert len(names["labels"]) == 60
+    assert 0 <= names["scores"]["mAP"] <= 1
