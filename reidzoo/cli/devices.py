@@ -4,8 +4,6 @@ import torch
 
 from reidzoo.errors import UserError
 
-HELP = "auto, cpu, cuda, cuda:1, mps [auto: an accelerator if there is one]"
-
 
 def choose_device(name: str) -> torch.device:
     """The device of a name; "auto" is an accelerator if there is one.
