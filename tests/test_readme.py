@@ -1,7 +1,9 @@
 """The README cannot rot: its commands are run, its code is executed."""
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from reidzoo import fit as fit_command
+from reidzoo.data.synthetic import synthetic_people
 
 README = Path(__file__).parents[1] / "README.md"
 QUICK = ["--data.preset", "tiny", "--data.batches", "3", "--data.workers", "0"]
@@ -95,3 +98,33 @@ def test_parts_work_alone():
     exec(block, names)
     assert len(names["labels"]) == 60
     assert 0 <= names["scores"]["mAP"] <= 1
+
+
+@pytest.mark.slow
+def test_everything_after_training(tmp_path):
+    """Evaluate, embed, search, export, report: in the order of the README."""
+    run(
+        [*["python", "-m", "reidzoo.fit", "--method", "hhcl", "--data", "synthetic"], *QUICK],
+        tmp_path,
+    )
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    people = sorted((synthetic_people("tiny") / "bounding_box_test").glob("*.jpg"))
+    for image in people[:30]:
+        shutil.copy(image, crops)
+    shutil.copy(people[0], crops / "somebody.jpg")
+    training = {"reidzoo.fit", "reidzoo.zoo", "reidzoo.bench", "reidzoo.compare"}
+    after = [words for words in commands() if words[2] not in training]
+    assert len(after) >= 5
+    for words in after:
+        assert run(words, tmp_path).strip()
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"gallery.npz", "search.png", "search.html", "model.onnx"} <= made
+
+
+def test_results_of_the_demo_are_the_committed_ones():
+    text = README.read_text()
+    path = README.parent / "experiments" / "hhcl" / "synthetic.results.json"
+    for result in json.loads(path.read_text())["runs"]:
+        for when in ("untrained", "last"):
+            assert f"{100 * result[when]['mAP']:.1f}" in text
