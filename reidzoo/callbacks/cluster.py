@@ -13,6 +13,8 @@ from reidzoo import distributed
 from reidzoo.callbacks.diagnostics import describe_labels
 from reidzoo.callbacks.reporting import ReportingCallback
 from reidzoo.callbacks.rooms import datamodule_of, extract_records
+from reidzoo.clustering.contracts import renumber
+from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
 from reidzoo.files import below_common_folder
 from reidzoo.methods.base import Method
@@ -32,15 +34,18 @@ class ClusterCallback(ReportingCallback):
 
     Args:
         every: epochs from one refresh to the next.
+        oracle: train on the true identities of the training images instead of pseudo-labels: the
+            supervised bound of a method, with its loss and budget. No unsupervised result.
     """
 
-    def __init__(self, *, every: int = 1) -> None:
+    def __init__(self, *, every: int = 1, oracle: bool = False) -> None:
         if every < 1:
             raise UserError(f"--cluster.every {every}: must be 1 or more epochs")
         super().__init__()
-        self.every = every
+        self.every, self.oracle = every, oracle
         self.next_epoch = 0
         self.labels: PseudoLabels | None = None
+        self.truth: PseudoLabels | None = None  # what an oracle answers
         self._begun = -1  # the epoch that labels and plan are ready for
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -60,6 +65,7 @@ class ClusterCallback(ReportingCallback):
                 f"{data.num_cameras} known cameras; for --data folder see --data.camera_from, or "
                 "choose a method without cameras (python -m reidzoo.zoo)"
             )
+        self.truth = true_labels(method, data) if self.oracle else None
         method.num_cameras = data.num_cameras
         data.configure(views=method.views, sampling=method.sampling)
         # What `reidzoo.load` must know about images, also where no command line has told it.
@@ -141,7 +147,8 @@ class ClusterCallback(ReportingCallback):
         labels, error = None, None
         if distributed.rank() == 0:
             try:
-                labels = check_labels(method, method.pseudo_label(bank, previous, epoch), previous)
+                found = self.truth or method.pseudo_label(bank, previous, epoch)
+                labels = check_labels(method, found, previous)
                 if previous is not None and labels is not previous:
                     labels = replace(labels, version=previous.version + 1)
                 labels = labels.to("cpu")
@@ -153,6 +160,22 @@ class ClusterCallback(ReportingCallback):
         if previous is not None and labels.version == previous.version:
             return previous
         return labels.to(method.device)
+
+
+def true_labels(method: Method, data: ReIDDataModule) -> PseudoLabels:
+    """The identities as if a clusterer had found them.
+
+    Raises:
+        UserError: the data has no identities, or the method's labels are more than clusters.
+    """
+    if not data.has_identities:
+        raise UserError("--cluster.oracle true: the data has no identities to train on")
+    if method.label_on == "never" or type(method).pseudo_label is not Method.pseudo_label:
+        raise UserError(
+            f"--cluster.oracle true: {type(method).__name__} makes labels of its own kind; use a "
+            "method that takes them from its clusterer, such as cluster_contrast or hhcl"
+        )
+    return PseudoLabels(renumber(data.identities))
 
 
 def check_labels(

@@ -4,8 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reidzoo import distributed
@@ -14,7 +16,7 @@ from reidzoo.callbacks.rooms import datamodule_of, extract_records
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
 from reidzoo.gallery.calibration import label_threshold
-from reidzoo.gallery.scoring import score_splits, truth
+from reidzoo.gallery.scoring import score_queries, truth
 from reidzoo.methods.base import Method
 
 
@@ -54,6 +56,7 @@ class EvaluationCallback(ReportingCallback):
         self.every, self.untrained = every, untrained
         self.history: list[dict[str, float]] = []  # "epoch" counts finished epochs, 0 = untrained
         self.answers: Answers | None = None
+        self.precisions: NDArray[np.float64] | None = None  # AP of each query [Q], on rank 0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluate the untrained network once; a resumed run has its figures already."""
@@ -94,7 +97,7 @@ class EvaluationCallback(ReportingCallback):
         scores, error = None, None
         if distributed.rank() == 0:
             try:
-                scores = score_splits(query, gallery, data.splits)
+                scores, self.precisions = score_queries(query, gallery, data.splits)
                 self.answers = first_answers(query, gallery, data)
             except Exception as problem:
                 error = problem

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -23,6 +24,9 @@ Kind = TypeVar("Kind", bound=pl.Callback)
 class RunFiles(pl.Callback):
     """Writes results.json and pseudo_labels.csv after every epoch, ranked_lists.png at the end.
 
+    After an evaluation also ap.npy: the average precision of each query, in the order of
+    `splits.query`, by which two runs are compared query by query.
+
     Args:
         folder: the run folder; it must exist.
     """
@@ -38,17 +42,23 @@ class RunFiles(pl.Callback):
             self.seconds[key[5:]] = self.seconds.get(key[5:], 0.0) + figures[key]
         if not trainer.is_global_zero:
             return
+        evaluation, clustering = find(trainer, EvaluationCallback), find(trainer, ClusterCallback)
         results: dict[str, Any] = {"epochs": trainer.current_epoch + 1}
-        results |= summarise(find(trainer, EvaluationCallback).history)
+        if clustering.oracle:
+            results["oracle"] = True
+        results |= summarise(evaluation.history)
         results["cluster"] = {
             key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
         }
         assert isinstance(pl_module, Method)
         results["threshold"] = pl_module.settings.get("threshold")
         results["seconds"] = self.seconds
+        if evaluation.precisions is not None:
+            with written_whole(self.folder / "ap.npy") as temporary:
+                np.save(temporary, evaluation.precisions)
         with written_whole(self.folder / "results.json") as temporary:
             temporary.write_text(json.dumps(results, indent=2) + "\n")
-        labels = find(trainer, ClusterCallback).labels
+        labels = clustering.labels
         if labels is not None:
             write_labels(self.folder / "pseudo_labels.csv", labels, datamodule_of(trainer))
 

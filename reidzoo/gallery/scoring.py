@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reidzoo.clustering.reranking import reranked_distances
@@ -47,11 +48,18 @@ def score_splits(
         `mAP`, `mINP`, `cmc1`, `cmc5`, `cmc10` in 0..1, and `threshold`, the similarity from which
         on an answer counts as a match (left out when it cannot be calibrated).
     """
+    return score_queries(query, gallery, splits, rerank)[0]
+
+
+def score_queries(
+    query: Tensor, gallery: Tensor, splits: Splits, rerank: bool = False
+) -> tuple[dict[str, float], NDArray[np.float64]]:
+    """The same with the average precision of each query, [Q], NaN without a right answer."""
     known = truths(splits)
     scores = retrieval_scores_from_distances(_distances(query, gallery, rerank), *known)
     plain = {name: float(scores[name]) for name in ("mAP", "mINP", "cmc1", "cmc5", "cmc10")}
     threshold = search_threshold(query, gallery, *known)
-    return plain if threshold is None else plain | {"threshold": threshold}
+    return plain if threshold is None else plain | {"threshold": threshold}, scores["ap"]
 
 
 def score_verification(query: Tensor, gallery: Tensor, splits: Splits) -> dict[str, float]:
