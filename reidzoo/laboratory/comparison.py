@@ -1,0 +1,120 @@
+"""From a grid to its table: run what is missing, write what is known after every run."""
+
+import json
+import platform
+import shlex
+import signal
+from argparse import Namespace
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from reidzoo.cli.arguments import take_section
+from reidzoo.cli.errors import Terminated
+from reidzoo.cli.evaluation import make_data
+from reidzoo.cli.layers import Layer
+from reidzoo.errors import UserError
+from reidzoo.files import written_whole
+from reidzoo.laboratory import table
+from reidzoo.laboratory.grid import Grid, read_grid
+from reidzoo.laboratory.plot import plot
+from reidzoo.laboratory.references import score_histograms
+from reidzoo.laboratory.runs import Run, Workers, read_runs
+
+OURS = ".results.json"  # of a method and data set, as `reidzoo.zoo` reads it
+
+
+class Comparison:
+    """A grid and the folders of its runs and tables.
+
+    Args:
+        grid: what to run.
+        command: the command line, for the table.
+        output: folder of all grids; this one's lies inside.
+        record: folder of experiments into which tables and results are copied, None for nowhere.
+    """
+
+    def __init__(self, grid: Grid, command: str, output: Path, record: Path | None) -> None:
+        self.grid, self.command, self.record = grid, command, record
+        self.folder = output / grid.name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.histogram = self._histogram()
+
+    def write(self) -> str:
+        """Write <grid>.md, .json and .png from what is finished; returns the Markdown."""
+        runs = read_runs(self.grid, self.folder)
+        rows = table.make_rows(self.grid, runs, self.histogram)
+        text = table.markdown(self.grid, rows, self.command)
+        about = {"versions": {name: version(name) for name in ("torch", "pytorch-lightning")}}
+        about["versions"]["python"] = platform.python_version()
+        whole = table.as_json(self.grid, rows, self.command, about)
+        places = [self.folder]
+        if self.record is not None:
+            places.append(self.record / "results")
+            write_methods(self.record, self.grid, runs)
+        for place in places:
+            place.mkdir(parents=True, exist_ok=True)
+            write_text(place / f"{self.grid.name}.md", text)
+            write_json(place / f"{self.grid.name}.json", whole)
+            with written_whole(place / f"{self.grid.name}.png") as file:
+                plot(rows, f"{self.grid.name}: {self.grid.data}", file)
+        return text
+
+    def _histogram(self) -> dict[str, float]:
+        """Scores of the colour histograms, computed once."""
+        options, _ = take_section(self.grid.common, "data")
+        kept = self.folder / "colour_histogram.json"
+        if kept.is_file() and (found := json.loads(kept.read_text("utf-8")))["options"] == options:
+            return dict(found["scores"])
+        data = make_data(self.grid.data, options, Layer("grid", {}))
+        scores = {k: float(v) for k, v in score_histograms(data).items() if k != "ap"}  # type: ignore[arg-type]
+        write_json(kept, {"options": options, "scores": scores})
+        return scores
+
+
+def run_comparison(asked: Namespace, command: str) -> None:
+    """Run the grid, or only write its table, and print it."""
+    grid = read_grid(Path(asked.grid))
+    record = Path(asked.record).expanduser() if asked.record else None
+    comparison = Comparison(grid, command, Path(asked.output).expanduser(), record)
+    failed: list[str] = []
+    if not asked.table:
+        workers = Workers(comparison.folder, lambda line: print(line, flush=True))
+        signal.signal(signal.SIGTERM, terminate)
+        workers.run(grid, asked.jobs, after=comparison.write)
+        failed = workers.failed
+    print(comparison.write(), end="")
+    print(f"\ntable, figures and plot: {comparison.folder / grid.name}.md, .json, .png")
+    if failed:
+        raise UserError(f"{len(failed)} runs failed ({'; '.join(failed)}); their log.txt says why")
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends the runs under way as well; they can be continued."""
+    raise Terminated(128 + signal.SIGTERM)
+
+
+def write_methods(record: Path, grid: Grid, runs: dict[str, dict[int, Run]]) -> None:
+    """The results of rows that are a method and nothing else, where `reidzoo.zoo` looks."""
+    for row, own in runs.items():
+        plain = grid.rows[row] == (*grid.common, "--method", row)
+        if plain and own and (record / row).is_dir():
+            command = shlex.join(("--data", grid.data, *grid.rows[row]))
+            results = {
+                "command": f"python -m reidzoo.fit {command} --seed SEED",
+                "seeds": list(own),
+                "runs": [run.results for run in own.values()],
+            }
+            write_json(record / row / f"{grid.data}{OURS}", results)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A whole file or none."""
+    with written_whole(path) as file:
+        file.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, tree: dict[str, Any]) -> None:
+    """The same as JSON."""
+    write_text(path, json.dumps(tree, indent=2) + "\n")

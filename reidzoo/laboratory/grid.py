@@ -1,0 +1,139 @@
+"""A grid: rows of `reidzoo.fit` options, each run with every seed.
+
+data: synthetic
+seeds: [0, 1, 2]
+common: --trainer.max_epochs 16        # options of every row: one text, or a list of words
+baseline: plain                        # the row that others are compared with; else the first
+rows:
+plain: --method cluster_contrast
+supervised: [--method, cluster_contrast, --cluster.oracle, true]
+"""
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reidzoo.errors import UserError, nearest
+
+KEYS = ("data", "seeds", "common", "baseline", "rows")
+OWN = {  # options of `reidzoo.fit` that the grid decides
+    "--data": "data",
+    "--seed": "seeds",
+    "--output": "--output of the command",
+    "--resume": "--output of the command",
+}
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What to run.
+
+    Args:
+        name: of the file.
+        data: name of the data set.
+        seeds: one run of each row per seed.
+        rows: name -> options of `reidzoo.fit`, the common ones in front.
+        common: the options that all rows share.
+        baseline: name of the row that the others are compared with.
+    """
+
+    name: str
+    data: str
+    seeds: tuple[int, ...]
+    rows: dict[str, Words]
+    common: Words
+    baseline: str
+
+    def cells(self) -> Iterator["Cell"]:
+        """Every run, seed by seed, so that a half-finished grid is balanced."""
+        for seed in self.seeds:
+            for row in self.rows:
+                yield self.cell(row, seed)
+
+    def cell(self, row: str, seed: int) -> "Cell":
+        """One run."""
+        return Cell(row, seed, ("--data", self.data, *self.rows[row], "--seed", str(seed)))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: a row of the table under one seed.
+
+    Args:
+        row: name of the row.
+        seed: its seed.
+        options: the words after `python -m reidzoo.fit`.
+    """
+
+    row: str
+    seed: int
+    options: Words
+
+    @property
+    def folder(self) -> str:
+        """Where it lies below the grid's folder; other options lie elsewhere."""
+        digest = hashlib.sha256(json.dumps(self.options).encode()).hexdigest()[:8]
+        return f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', self.row)}/seed_{self.seed}_{digest}"
+
+
+def read_grid(path: Path) -> Grid:
+    """Read a grid; whatever is wrong with it is one line.
+
+    Raises:
+        UserError: unreadable, an unknown key, or no rows or seeds.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: expected {', '.join(KEYS)}, got {tree!r:.60}")
+    for key in tree:
+        if key not in KEYS:
+            raise UserError(f"{path}: {key}: no such key; {nearest(str(key), KEYS)}")
+    seeds, rows = tree.get("seeds", [0]), tree.get("rows")
+    if not isinstance(rows, dict) or not rows:
+        raise UserError(f"{path}: rows: expected names, each with options of reidzoo.fit")
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+        raise UserError(f"{path}: seeds: expected a list of whole numbers, got {seeds!r}")
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"{path}: seeds: {seeds} names one twice")
+    common = split_words(tree.get("common", []), f"{path}: common")
+    options = {str(row): split_words(value, f"{path}: {row}") for row, value in rows.items()}
+    baseline = str(tree.get("baseline", next(iter(options))))
+    if baseline not in options:
+        raise UserError(f"{path}: baseline: {baseline}: no such row; {nearest(baseline, options)}")
+    return Grid(
+        name=path.stem,
+        data=str(tree.get("data", "synthetic")),
+        seeds=tuple(seeds),
+        rows={row: (*common, *words) for row, words in options.items()},
+        common=common,
+        baseline=baseline,
+    )
+
+
+def split_words(value: Any, where: str) -> Words:
+    """Options as words: from a text as a shell would split it, or from a list of plain values.
+
+    >>> split_words("--method hhcl", "rows"), split_words(["--cluster.oracle", True], "rows")
+    (('--method', 'hhcl'), ('--cluster.oracle', 'true'))
+    """
+    if isinstance(value, str):
+        words = tuple(shlex.split(value))
+    elif isinstance(value, list):
+        words = tuple(item if isinstance(item, str) else json.dumps(item) for item in value)
+    else:
+        raise UserError(f"{where}: expected options as one text or a list, got {value!r}")
+    for word in words:
+        if decided := OWN.get(word.partition("=")[0]):
+            raise UserError(f"{where}: {word}: is not for a row; use {decided}")
+    return words
