@@ -108,7 +108,8 @@ def print_results(folder: Path) -> None:
     if not path.is_file():
         return
     results = json.loads(path.read_text(encoding="utf-8"))
-    Console(highlight=False).print(results_table(results))
+    if "last" in results:
+        Console(highlight=False).print(results_table(results))
     cluster = [
         f"{word} {form.format(results['cluster'][name])}"
         for name, word, form in AGREEMENT
@@ -117,12 +118,13 @@ def print_results(folder: Path) -> None:
     seconds = dict(results.get("seconds", {}))
     total = seconds.pop("epoch", sum(seconds.values()))
     stages = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    picture = folder / "ranked_lists.png"
+    picture, labels = folder / "ranked_lists.png", folder / "pseudo_labels.csv"
     print_pairs(
         {
             "last clusters": ", ".join(cluster),
             "seconds": f"{total:.1f}: {stages}" if stages else "",
             "ranked lists": str(picture) if picture.is_file() else "",
+            "pseudo-labels": str(labels) if labels.is_file() else "",
             "run": str(folder),
         }
     )

@@ -7,7 +7,7 @@ both. Options that the framework must fix are not offered, and every error becom
 import json
 import os
 from argparse import ArgumentError
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import yaml
@@ -28,6 +28,9 @@ FIXED = {  # options of the Trainer that would break training, and what to use i
     "enable_checkpointing": "fixed at true: a run that dies must be resumable",
     "barebones": "fixed at false: it switches callbacks and logging off",
 }
+
+
+Maker = tuple[Callable[..., Any], type, bool]
 
 
 def build_parser(method: type, data: type) -> ArgumentParser:
@@ -85,10 +88,16 @@ def settle(parser: ArgumentParser, layers: Iterable[Layer], options: Sequence[st
     return settings
 
 
-def instantiate(parser: ArgumentParser, settings: Namespace) -> Namespace:
-    """Make the objects; a class that refuses its values is the user's mistake."""
+def instantiate(parser: ArgumentParser, settings: Namespace, *makers: Maker) -> Namespace:
+    """Make the objects; a class that refuses its values is the user's mistake.
+
+    Args:
+        parser: what knows the classes.
+        settings: their values.
+        makers: (function, class, whether also for subclasses): makes objects of a class instead.
+    """
     try:
-        objects: Namespace = parser.instantiate(settings)
+        objects: Namespace = parser.instantiate(settings, instantiators=makers or None)
     except ValueError as error:
         raise UserError(str(error)) from error
     return objects

@@ -1,6 +1,7 @@
 """From a request to a trained model: classes, settings, run folder, fit."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 from jsonargparse import ArgumentParser, Namespace
@@ -84,10 +85,7 @@ def train(session: Session) -> None:
     first = process_rank() == 0
     if news and first:
         print(news)
-    objects = make_objects(session, tree, weights=run is None)
-    if first:  # before there are other processes, or a folder for a run that cannot start
-        objects.data.prepare_data()
-        objects.data.setup("fit")
+    objects = make_objects(session, tree, weights=run is None, read=first)
     if run is None:
         run = Run(new_folder(base_folder(tree, session.method, session.data)))
     if first:
@@ -101,13 +99,26 @@ def train(session: Session) -> None:
         print_results(run.folder)
 
 
-def make_objects(session: Session, tree: Tree, weights: bool) -> Namespace:
+def make_and_read(kind: type[ReIDDataModule], *values: Any, **options: Any) -> ReIDDataModule:
+    """Read the data as soon as the module is made.
+
+    What is wrong with them is then said before the method fetches weights, before there are other
+    processes, and before there is a folder for a run that cannot start.
+    """
+    data = kind(*values, **options)
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def make_objects(session: Session, tree: Tree, weights: bool, read: bool) -> Namespace:
     """Method, data module and callbacks; weights only where nothing replaces them at once."""
     settings = session.settings.clone()
     if settings.init or not weights:
         settings.method.network.weights = None
     pl.seed_everything(settings.seed, verbose=False)
-    objects = instantiate(session.parser, settings)
+    makers = [(make_and_read, ReIDDataModule, True)] if read else []
+    objects = instantiate(session.parser, settings, *makers)
     objects.method.settings = describe(session, tree)
     if settings.init and weights:
         init_network(objects.method.network, settings.init)

@@ -41,7 +41,7 @@ class ReIDDataModule(pl.LightningDataModule):
         cache: decode the training images once, into a memory-mapped file that all processes share:
             true puts it below `$REIDZOO_CACHE`, a path below that folder. 256 x 128 pixels take
             98 kB per image.
-        workers: loader processes per training process.
+        workers: loader processes per training process; never more than there are cores.
         test_batch_size: images per step and process in extraction and evaluation.
         seed: of plan and augmentation; None takes the seed of the run.
 
@@ -86,7 +86,7 @@ class ReIDDataModule(pl.LightningDataModule):
         self.camera_aware = camera_aware
         self.augment = augment
         self.cache = cache
-        self.workers = workers
+        self.workers = min(workers, len(os.sched_getaffinity(0)))
         self.test_batch_size = test_batch_size
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         self.views = 1
