@@ -116,6 +116,7 @@ class ClusterCallback(ReportingCallback):
 
     def _refresh(self, trainer: pl.Trainer, method: Method, epoch: int) -> None:
         started = time.perf_counter()
+        method.refresh_epoch = epoch
         bank = self._extract(trainer, method, epoch)
         extracted = time.perf_counter()
         previous = None if self.labels is None else self.labels.to(method.device)

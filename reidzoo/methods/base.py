@@ -57,7 +57,8 @@ class Method(pl.LightningModule):
         super().__init__()
         self.network_options = network
         self.network = Embedder(network)
-        self.clusterer = clusterer
+        self._clusterer = clusterer
+        self.refresh_epoch = 0  # of the refresh under way; ClusterCallback sets it
         self.filters = tuple(filters)
         self.optimization = optimization
         self.labels: PseudoLabels | None = None
@@ -92,6 +93,13 @@ class Method(pl.LightningModule):
         """Fill the memories from new labels, on every rank."""
 
     # What hooks may call.
+
+    @property
+    def clusterer(self) -> Clusterer:
+        """The clusterer of the refresh under way; some begin with other settings (`.at(epoch)`)."""
+        at = getattr(self._clusterer, "at", None)
+        chosen: Clusterer = self._clusterer if at is None else at(self.refresh_epoch)
+        return chosen
 
     def cluster(self, features: Tensor, cameras: Tensor) -> Tensor:
         """Labels [N] of the clusterer after all filters; features [N, D] unit rows."""

@@ -85,10 +85,13 @@ class CALR(CALRIntra):
 
     def configure_model(self) -> None:
         """The camera classifier, once the number of cameras is known."""
-        if not hasattr(self, "classifier"):
+        if hasattr(self, "classifier"):
+            return
+        with torch.random.fork_rng(devices=[]):  # alike in one and in several processes,
+            torch.manual_seed(torch.initial_seed())  # which Lightning seeds again at this point
             self.classifier = CameraClassifier(self.num_features, self.num_cameras)
-            if self.network_options.samples_per_bn:
-                use_ghost_batch_norm(self.classifier, self.network_options.samples_per_bn)
+        if self.network_options.samples_per_bn:
+            use_ghost_batch_norm(self.classifier, self.network_options.samples_per_bn)
 
     def configure_optimizers(self) -> Any:
         """Refuse a run that would end before the global stage."""

@@ -7,6 +7,8 @@ import torch
 from reidzoo.callbacks import ClusterCallback
 from reidzoo.errors import UserError
 from reidzoo.methods.cluster_contrast import ClusterContrast
+from reidzoo.methods.instance import Instance
+from reidzoo.methods.spcl import SpCL
 from tests.tiny import TrueIdentities, fit, same_state, tiny_data
 
 
@@ -138,6 +140,33 @@ def test_reports_what_the_labels_look_like(tmp_path, truth):
     assert figures["cluster/outlier_share"] == 0
     assert 0 <= figures["cluster/neighbour_q05"] <= figures["cluster/neighbour_q95"] <= 2
     assert figures["time/extract"] > 0
+
+
+def test_an_oracle_trains_on_the_identities(tmp_path):
+    method, _ = fit(Watched, tmp_path, 2, trainer_callbacks=[ClusterCallback(oracle=True)])
+    identities = tiny_data()
+    identities.setup()
+    expected = identities.identities.unique(return_inverse=True)[1]
+    assert torch.equal(method.labels.labels, expected)
+    assert method.refreshed == [0, 1]
+
+
+@pytest.mark.parametrize("kind", [SpCL, Instance])
+def test_an_oracle_refuses_methods_with_labels_of_their_own(kind, tmp_path):
+    with pytest.raises(UserError, match=f"--cluster.oracle true: {kind.__name__} makes labels"):
+        fit(kind, tmp_path, 1, trainer_callbacks=[ClusterCallback(oracle=True)])
+
+
+def test_a_clusterer_may_begin_with_other_settings(tmp_path, truth):
+    asked = []
+
+    class Warming:
+        def at(self, epoch):
+            asked.append(epoch)
+            return truth
+
+    fit(Watched, tmp_path, 3, method_clusterer=Warming())
+    assert sorted(set(asked)) == [0, 1, 2]
 
 
 def test_cluster_every_must_be_positive():

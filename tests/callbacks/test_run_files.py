@@ -1,6 +1,7 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,6 +20,8 @@ def test_a_run_leaves_results_labels_and_a_picture(tmp_path, capsys):
     assert results["last"]["epoch"] == 2
     assert results["best"]["mAP"] >= results["last"]["mAP"]
     assert results["last"]["mAP"] == pytest.approx(float(trainer.callback_metrics["val/mAP"]))
+    assert "oracle" not in results
+    assert np.nanmean(np.load(tmp_path / "ap.npy")) == pytest.approx(results["last"]["mAP"])
     assert set(results["seconds"]) >= {"extract", "cluster", "refresh", "evaluate", "train"}
 
     with (tmp_path / "pseudo_labels.csv").open() as file:
