@@ -40,7 +40,11 @@ bench: install  ## pseudo-labels, retrieval and input, against plain references
 	$(BIN)/python -m reidzoo.bench eval
 	$(BIN)/python -m reidzoo.bench input
 
+compare: install  ## every method on drawn people, three seeds; hours, and it may be stopped
+	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_standard.yaml --record experiments
+	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_hard.yaml --record experiments
+
 clean:  ## remove caches, not .venv and not runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist
 
-.PHONY: help install demo test test-fast lint format type bench clean
+.PHONY: help install demo test test-fast lint format type bench compare clean
