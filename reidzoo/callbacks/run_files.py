@@ -46,6 +46,7 @@ class RunFiles(pl.Callback):
         results: dict[str, Any] = {"epochs": trainer.current_epoch + 1}
         if clustering.oracle:
             results["oracle"] = True
+        results["tested_on"] = describe_test(datamodule_of(trainer))
         results |= summarise(evaluation.history)
         results["cluster"] = {
             key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
@@ -75,6 +76,12 @@ class RunFiles(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.seconds = dict(state_dict["seconds"])
+
+
+def describe_test(data: ReIDDataModule) -> str:
+    """What the scores were measured on; runs that differ here cannot be compared."""
+    query, gallery = len(data.splits.query), len(data.splits.gallery)
+    return f"{data.splits.edition}: {query} queries, {gallery} gallery images".removeprefix(": ")
 
 
 def summarise(history: list[dict[str, float]]) -> dict[str, dict[str, float]]:

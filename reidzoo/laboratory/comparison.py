@@ -65,10 +65,11 @@ class Comparison:
         """Scores of the colour histograms, computed once."""
         options, _ = take_section(self.grid.common, "data")
         kept = self.folder / "colour_histogram.json"
-        if kept.is_file() and (found := json.loads(kept.read_text("utf-8")))["options"] == options:
-            return dict(found["scores"])
+        if kept.is_file() and (known := json.loads(kept.read_text("utf-8")))["options"] == options:
+            return dict(known["scores"])
         data = make_data(self.grid.data, options, Layer("grid", {}))
-        scores = {k: float(v) for k, v in score_histograms(data).items() if k != "ap"}  # type: ignore[arg-type]
+        found = score_histograms(data)
+        scores = {"mAP": found["mAP"], "cmc1": found["cmc1"]}
         write_json(kept, {"options": options, "scores": scores})
         return scores
 

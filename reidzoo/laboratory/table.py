@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from reidzoo.errors import UserError
 from reidzoo.laboratory.grid import Grid
 from reidzoo.laboratory.runs import Run
 from reidzoo.laboratory.statistics import (
@@ -96,9 +97,20 @@ def figures(runs: list[Run]) -> Values:
 
 
 def compare(first: dict[int, Run], second: dict[int, Run]) -> Difference | None:
-    """The difference of two rows in mAP: by queries if every run kept them, else by seeds."""
+    """The difference of two rows in mAP: by queries if every run kept them, else by seeds.
+
+    Raises:
+        UserError: they were tested on different images.
+    """
     if not first or not second:
         return None
+    runs = [*first.values(), *second.values()]
+    tests = sorted({run.results["tested_on"] for run in runs if "tested_on" in run.results})
+    if len(tests) > 1:
+        raise UserError(
+            f"tested_on differs ({'; '.join(tests)}): rows of one grid need one test set; make a "
+            "grid for each"
+        )
     sides = [
         [run.precisions for run in row.values() if run.precisions is not None]
         for row in (first, second)

@@ -21,6 +21,7 @@ def test_a_run_leaves_results_labels_and_a_picture(tmp_path, capsys):
     assert results["best"]["mAP"] >= results["last"]["mAP"]
     assert results["last"]["mAP"] == pytest.approx(float(trainer.callback_metrics["val/mAP"]))
     assert "oracle" not in results
+    assert results["tested_on"].startswith("tiny preset, drawing seed 0: ")
     assert np.nanmean(np.load(tmp_path / "ap.npy")) == pytest.approx(results["last"]["mAP"])
     assert set(results["seconds"]) >= {"extract", "cluster", "refresh", "evaluate", "train"}
 

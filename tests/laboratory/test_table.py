@@ -5,6 +5,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from reidzoo.errors import UserError
 from reidzoo.laboratory.comparison import write_methods
 from reidzoo.laboratory.grid import Grid
 from reidzoo.laboratory.plot import plot
@@ -66,6 +67,13 @@ def test_without_precisions_seeds_are_compared(grid, runs):
     rows = {row.name: row for row in make_rows(grid, runs, None)}
     assert rows["bound"].against.sources == "seeds"
     assert rows["spcl"].against is None  # one seed
+
+
+def test_rows_tested_on_other_images_are_refused(grid, runs):
+    runs["hhcl"][0].results["tested_on"] = "hard preset"
+    runs["spcl"][0].results["tested_on"] = "easy preset"
+    with pytest.raises(UserError, match=r"tested_on differs \(easy preset; hard preset\)"):
+        make_rows(grid, runs, None)
 
 
 def test_json_holds_the_figures_behind_the_table(grid, runs):
