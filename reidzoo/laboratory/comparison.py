@@ -97,17 +97,22 @@ def terminate(number: int, frame: FrameType | None) -> None:
 
 
 def write_methods(record: Path, grid: Grid, runs: dict[str, dict[int, Run]]) -> None:
-    """The results of rows that are a method and nothing else, where `reidzoo.zoo` looks."""
+    """The results of rows that are a method and nothing else, where `reidzoo.zoo` looks.
+
+    Results of more seeds stay as they are.
+    """
     for row, own in runs.items():
+        path = record / row / f"{grid.data}{OURS}"
         plain = grid.rows[row] == (*grid.common, "--method", row)
-        if plain and own and (record / row).is_dir():
+        kept = len(json.loads(path.read_text("utf-8"))["runs"]) if path.is_file() else 0
+        if plain and path.parent.is_dir() and len(own) >= max(kept, 1):
             command = shlex.join(("--data", grid.data, *grid.rows[row]))
             results = {
                 "command": f"python -m reidzoo.fit {command} --seed SEED",
                 "seeds": list(own),
                 "runs": [run.results for run in own.values()],
             }
-            write_json(record / row / f"{grid.data}{OURS}", results)
+            write_json(path, results)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -106,6 +106,9 @@ def test_only_rows_that_are_a_method_go_to_its_folder(grid, runs, tmp_path):
     assert kept["command"] == "python -m reidzoo.fit --data synthetic --method hhcl --seed SEED"
     assert [run["last"]["mAP"] for run in kept["runs"]] == pytest.approx([0.4, 0.4])
 
+    write_methods(tmp_path, grid, runs | {"hhcl": {0: finished([0.9])}})  # fewer seeds
+    assert json.loads((tmp_path / "hhcl" / "synthetic.results.json").read_text()) == kept
+
 
 def save(folder, epochs, mean):
     folder.mkdir(parents=True)
