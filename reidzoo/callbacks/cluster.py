@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reidzoo import distributed
+from reidzoo.callbacks.calibration import calibrate
 from reidzoo.callbacks.diagnostics import describe_labels
 from reidzoo.callbacks.reporting import ReportingCallback
 from reidzoo.callbacks.rooms import datamodule_of, extract_records
@@ -19,9 +20,7 @@ from reidzoo.errors import UserError
 from reidzoo.files import below_common_folder
 from reidzoo.methods.base import Method
 from reidzoo.methods.state import FeatureBank, PseudoLabels
-from reidzoo.models import calibrate_batch_norm
 
-CALIBRATION = 512  # images that set the batch-norm statistics of a network of random weights
 log = logging.getLogger(__name__)
 
 
@@ -195,31 +194,6 @@ def check_labels(
         "raise eps if nearly all are outliers, lower it if all are one cluster, or start from "
         "trained weights (--init, --method.network.weights)"
     )
-
-
-def calibrate(trainer: pl.Trainer, method: Method) -> None:
-    """Give a network of random weights batch-norm statistics before its first extraction."""
-    if not is_untrained(method):
-        return
-    data = datamodule_of(trainer)
-    records = data.splits.train
-    chosen = torch.linspace(0, len(records) - 1, min(len(records), CALIBRATION)).long().tolist()
-    loader = data.plain_loader(records, chosen)
-    images = torch.cat([batch["image"] for batch in loader])
-    rows = data.batch_size * method.views // distributed.world_size()
-    group = method.network_options.samples_per_bn or rows
-    batches = torch.split(images, group)  # as many as share their statistics in training
-    calibrate_batch_norm(method.network, (batch.to(method.device) for batch in batches))
-
-
-def is_untrained(method: Method) -> bool:
-    """Whether the weights are random and batch norm has never seen a batch."""
-    counters = (
-        buffer
-        for name, buffer in method.network.named_buffers()
-        if name.endswith("num_batches_tracked")
-    )
-    return method.network_options.weights is None and not any(map(bool, counters))
 
 
 def as_method(module: pl.LightningModule) -> Method:
