@@ -35,7 +35,7 @@ from reidzoo.clustering import (
 from reidzoo.errors import UserError
 from reidzoo.methods.base import Batch
 from reidzoo.methods.calr_intra import CALRIntra
-from reidzoo.methods.local_labels import read_local_labels
+from reidzoo.methods.local_labels import check_exists, read_local_labels
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import CameraClassifier
 from reidzoo.models.batch_norm import use_ghost_batch_norm
@@ -71,13 +71,10 @@ class CALR(CALRIntra):
         camera_loss: Literal["prob_ce", "nll"] = "prob_ce",
         **base: Any,
     ) -> None:
-        if clusterer is None:
-            found = importlib.util.find_spec("infomap") is not None
-            clusterer = Infomap() if found else JaccardDBSCAN(eps=0.5)
-        super().__init__(clusterer=clusterer, **base)
-        if local_labels not in ("cluster", "train") and not Path(local_labels).exists():
-            allowed = "no such file or run; allowed: a path, cluster, train"
-            raise UserError(f"--method.local_labels {local_labels}: {allowed}")
+        default = Infomap() if importlib.util.find_spec("infomap") else JaccardDBSCAN(eps=0.5)
+        super().__init__(clusterer=clusterer or default, **base)
+        if local_labels not in ("cluster", "train"):
+            check_exists(local_labels)
         self.local_labels = local_labels
         self.k1, self.min_similarity, self.pivot = k1, min_similarity, pivot
         self.weight_epochs, self.camera_epochs = weight_epochs, camera_epochs
@@ -97,9 +94,9 @@ class CALR(CALRIntra):
         """Refuse a run that would end before the global stage."""
         epochs = self.trainer.max_epochs or 1
         if self.age(epochs - 1) < 0:
+            first = f"{self.num_cameras} cameras x {self.epochs_per_camera} epochs"
             raise UserError(
-                f"--trainer.max_epochs {epochs}: --method.local_labels train first takes "
-                f"{self.num_cameras} cameras x {self.epochs_per_camera} epochs "
+                f"--trainer.max_epochs {epochs}: --method.local_labels train first takes {first} "
                 "(--method.epochs_per_camera)"
             )
         return super().configure_optimizers()
@@ -118,10 +115,10 @@ class CALR(CALRIntra):
 
     def rate(self, epoch: int) -> float:
         """Factor of the learning rate; the global stage has the epochs that the others leave."""
-        age, epochs = self.age(epoch), self.trainer.max_epochs or 1
-        if age < 0:
+        if self.age(epoch) < 0:
             return super().rate(epoch)
-        return self.optimization.factor(age, epochs - self.stage(epoch)[1])
+        left = (self.trainer.max_epochs or 1) - self.stage(epoch)[1]
+        return self.optimization.factor(self.age(epoch), left)
 
     def pseudo_label(
         self, bank: FeatureBank, previous: PseudoLabels | None, epoch: int

@@ -13,6 +13,15 @@ from reidzoo.files import below_common_folder
 OPTION = "--method.local_labels"
 
 
+def check_exists(path: str) -> None:
+    """Refuse a path where nothing is.
+
+    >>> check_exists(".")
+    """
+    if not Path(path).exists():
+        raise UserError(f"{OPTION} {path}: no such file or run; allowed: a path, cluster, train")
+
+
 def read_local_labels(path: Path, images: Sequence[str]) -> Tensor:
     """Read the column `local` (or else `label`) of a CSV with a column `path`.
 
