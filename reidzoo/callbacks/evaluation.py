@@ -1,39 +1,23 @@
 """Retrieval on query and gallery while training, sharded over ranks like the extraction."""
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from reidzoo import distributed
 from reidzoo.callbacks.reporting import ReportingCallback
 from reidzoo.callbacks.rooms import datamodule_of, extract_records
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
+from reidzoo.gallery.answers import Answers, evenly, first_answers
 from reidzoo.gallery.calibration import label_threshold
-from reidzoo.gallery.scoring import score_queries, truth
+from reidzoo.gallery.scoring import score_queries
 from reidzoo.methods.base import Method
 
-
-@dataclass(frozen=True)
-class Answers:
-    """The first gallery images for a few queries, enough to draw ranked lists.
-
-    Args:
-        queries: positions in `splits.query`, [Q].
-        gallery: positions in `splits.gallery`, nearest first, same-camera images of the same
-            identity left out, [Q, top].
-        distances: 1 - cosine, [Q, top].
-    """
-
-    queries: Tensor
-    gallery: Tensor
-    distances: Tensor
+SHOWN = 8  # queries whose ranked lists are kept
 
 
 class EvaluationCallback(ReportingCallback):
@@ -98,7 +82,8 @@ class EvaluationCallback(ReportingCallback):
         if distributed.rank() == 0:
             try:
                 scores, self.precisions = score_queries(query, gallery, data.splits)
-                self.answers = first_answers(query, gallery, data)
+                asked = evenly(len(query), SHOWN)
+                self.answers = first_answers(query, gallery, data.splits, asked)
             except Exception as problem:
                 error = problem
         distributed.raise_together(error)
@@ -122,17 +107,3 @@ def calibrate_on_labels(trainer: pl.Trainer, module: pl.LightningModule) -> None
     data = datamodule_of(trainer)
     rows = extract_records(trainer, module, data.splits.train)["global"]
     module.settings["threshold"] = label_threshold(rows, module.labels.labels, data.cameras)
-
-
-def first_answers(
-    query: Tensor, gallery: Tensor, data: ReIDDataModule, queries: int = 8, top: int = 10
-) -> Answers:
-    """The nearest gallery images of evenly spaced queries, as the protocol ranks them."""
-    asked = torch.linspace(0, len(query) - 1, min(queries, len(query))).long()
-    identity, camera = truth(data.splits.query)
-    gallery_identity, gallery_camera = truth(data.splits.gallery)
-    distances = 1 - (query[asked.to(query.device)] @ gallery.T).cpu()
-    same = (identity[asked, None] == gallery_identity) & (camera[asked, None] == gallery_camera)
-    distances[same & (gallery_camera >= 0)] = torch.inf
-    nearest = distances.topk(min(top, len(gallery)), largest=False)
-    return Answers(asked, nearest.indices, nearest.values)

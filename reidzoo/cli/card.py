@@ -1,7 +1,10 @@
 """What a run says about itself: a card before training, a table after it."""
 
 import json
+import os
+import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from rich.table import Table
 
 from reidzoo.callbacks.rooms import datamodule_of
 from reidzoo.data.datamodule import ReIDDataModule
+from reidzoo.files import written_whole
 from reidzoo.methods.base import Method
 
 ROWS = (("untrained", "untrained"), ("last", "last epoch"), ("best", "best epoch, chosen on test"))
@@ -25,7 +29,7 @@ AGREEMENT = (  # figure of results.json -> how it reads
 
 
 class Card(pl.Callback):
-    """Prints the card on rank 0 once data and processes are known.
+    """Prints the card on rank 0 once data and processes are known; card.json keeps it.
 
     Args:
         method: name of the method.
@@ -54,9 +58,13 @@ class Card(pl.Callback):
             "batch norm": describe_norm(trainer, pl_module, data),
             "trainer": f"{trainer.max_epochs} epochs, precision {trainer.precision}, "
             f"{trainer.world_size} x {trainer.strategy.root_device.type}",
+            "seed": os.environ.get("PL_GLOBAL_SEED", ""),
+            "versions": describe_versions(),
             "run": str(self.folder),
         }
         print_pairs({name: text for name, text in rows.items() if text})
+        with written_whole(self.folder / "card.json") as file:
+            file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def count_images(data: ReIDDataModule) -> str:
@@ -100,6 +108,13 @@ def describe_norm(trainer: pl.Trainer, method: Method, data: ReIDDataModule) -> 
     per_process = data.batch_size // trainer.world_size * method.views
     group = method.network_options.samples_per_bn
     return f"statistics over {min(group or per_process, per_process)} images"
+
+
+def describe_versions() -> str:
+    """What figures may depend on, beside the settings."""
+    packages = ("reidzoo", "torch", "pytorch-lightning", "numpy")
+    named = [f"{package} {version(package)}" for package in packages]
+    return ", ".join([*named, f"Python {platform.python_version()}"])
 
 
 def print_results(folder: Path) -> None:

@@ -44,6 +44,11 @@ def run_evaluation(asked: Namespace, options: Sequence[str]) -> None:
     trained_on = model.config.get("data")
     name = asked.data or trained_on or DEFAULT_DATA
     data = make_data(name, options, settings_of(model, asked.model, name))
+    if not (data.splits.query and data.splits.gallery):
+        raise UserError(
+            f"--data {name}: it has no labelled query and gallery to evaluate on; for a folder of "
+            "your own see --data.labelled and --data.table"
+        )
     query, gallery = (
         embed_records(model, data, records, f"embedding {part}")
         for part, records in (("query", data.splits.query), ("gallery", data.splits.gallery))
@@ -77,10 +82,10 @@ def settings_of(model: LoadedEmbedder, source: str, data: str) -> Layer:
 
 
 def make_data(name: str, options: Sequence[str], settings: Layer) -> ReIDDataModule:
-    """A data set, read, with query and gallery.
+    """A data set, read.
 
     Raises:
-        UserError: a wrong option, or nothing to evaluate on.
+        UserError: a wrong option, or no such data there.
     """
     data_class = load_class("data", name, names.data_sets(), ReIDDataModule)
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, add_help=False)
@@ -89,11 +94,6 @@ def make_data(name: str, options: Sequence[str], settings: Layer) -> ReIDDataMod
     data: ReIDDataModule = instantiate(parser, chosen).data
     data.prepare_data()
     data.setup()
-    if not (data.splits.query and data.splits.gallery):
-        raise UserError(
-            f"--data {name}: it has no labelled query and gallery to evaluate on; for a folder of "
-            "your own see --data.labelled and --data.table"
-        )
     return data
 
 

@@ -13,7 +13,7 @@ from reidzoo.visual.sheet import RIGHT, UNKNOWN, WRONG, Cell, Colour, Crop, Row,
 
 
 @dataclass(frozen=True, slots=True)
-class _Cluster:
+class Cluster:
     """Members of a cluster as positions, and what their identities say.
 
     `purity` is the share of members that show the most frequent identity; NaN when none is known.
@@ -62,12 +62,12 @@ def cluster_sheet(
     numbers = as_integers("labels", labels)
     if len(numbers) != len(crops):
         raise ValueError(f"{len(crops)} images and {len(numbers)} labels: give one label per image")
-    found = _describe(crops, numbers)
+    found = describe_clusters(crops, numbers)
     if not found:
         raise ValueError(
             f"none of the {len(crops)} images has a label (0 or more): nothing to draw"
         )
-    shown = [found[i] for i in _spread(len(found), clusters)]
+    shown = [found[i] for i in spread(len(found), clusters)]
     rows = [_row(cluster, crops, images) for cluster in shown]
     known = any(crop.identity >= 0 for crop in crops)
     legend = [(RIGHT, "the cluster's main person"), (WRONG, "another person")]
@@ -80,8 +80,18 @@ def cluster_sheet(
     )
 
 
-def _describe(crops: Sequence[Crop], labels: NDArray[np.int64]) -> list[_Cluster]:
-    """All clusters, purest first and then largest; members of the main person come first."""
+def describe_clusters(crops: Sequence[Crop], labels: NDArray[np.int64]) -> list[Cluster]:
+    """All clusters, purest first and then largest; members of the main person come first.
+
+    Args:
+        crops: images with `path`, `identity` and `camera`, [N].
+        labels: [N] int64, -1 in no cluster.
+
+    >>> from types import SimpleNamespace as Shown
+    >>> crops = [Shown(path="", identity=i, camera=0) for i in (7, 7, 8, 9)]
+    >>> [cluster.purity for cluster in describe_clusters(crops, np.array([0, 0, 1, 1]))]
+    [1.0, 0.5]
+    """
     identities = np.array([crop.identity for crop in crops])
     found = []
     for label in np.unique(labels[labels >= 0]).tolist():
@@ -92,37 +102,46 @@ def _describe(crops: Sequence[Crop], labels: NDArray[np.int64]) -> list[_Cluster
         counts[people < 0] = 0
         order = np.lexsort((who, -counts[who]))
         purity = float(counts.max() / counts.sum()) if counts.any() else float("nan")
-        found.append(_Cluster(label, members[order], int(people[counts.argmax()]), purity))
+        found.append(Cluster(label, members[order], int(people[counts.argmax()]), purity))
     return sorted(found, key=lambda one: (-np.nan_to_num(one.purity), -len(one.members)))
 
 
-def _row(cluster: _Cluster, crops: Sequence[Crop], images: int) -> Row:
+def _row(cluster: Cluster, crops: Sequence[Crop], images: int) -> Row:
+    chosen = (crops[cluster.members[i]] for i in spread(len(cluster.members), images))
+    cells = [
+        Cell(
+            crop.path, member_frame(crop, cluster), (f"camera {crop.camera}",) * (crop.camera >= 0)
+        )
+        for crop in chosen
+    ]
+    return Row(describe(cluster, crops), cells, purity_colour(cluster.purity))
+
+
+def describe(cluster: Cluster, crops: Sequence[Crop]) -> str:
+    """A cluster in words: images, cameras, people and purity, as far as they are known."""
     members = [crops[i] for i in cluster.members]
     cameras = len({crop.camera for crop in members if crop.camera >= 0})
     people = len({crop.identity for crop in members if crop.identity >= 0})
     counts = [(len(members), "image", "images"), (cameras, "camera", "cameras")]
     counts.append((people, "person", "people"))
-    heading = [f"{n} {one if n == 1 else many}" for n, one, many in counts if n]
+    words = [f"{n} {one if n == 1 else many}" for n, one, many in counts if n]
     if people:
-        heading.append(f"purity {cluster.purity:.0%}")
-    cells = [
-        Cell(crop.path, _frame(crop, cluster), (f"camera {crop.camera}",) if cameras else ())
-        for crop in (members[i] for i in _spread(len(members), images))
-    ]
-    return Row(f"cluster {cluster.label}: {', '.join(heading)}", cells, _mix(cluster.purity))
+        words.append(f"purity {cluster.purity:.0%}")
+    return f"cluster {cluster.label}: {', '.join(words)}"
 
 
-def _frame(crop: Crop, cluster: _Cluster) -> Colour:
+def member_frame(crop: Crop, cluster: Cluster) -> Colour:
+    """Green for the cluster's main person, red for another one, grey when unknown."""
     if crop.identity < 0:
         return UNKNOWN
     return RIGHT if crop.identity == cluster.person else WRONG
 
 
-def _mix(purity: float) -> Colour:
+def purity_colour(purity: float) -> Colour:
     """Between WRONG at 50 % and below, and RIGHT at 100 %.
 
-    >>> _mix(1.0) == RIGHT, _mix(0.3) == WRONG, _mix(float("nan")) == UNKNOWN
-    (True, True, True)
+    >>> purity_colour(1.0) == RIGHT, purity_colour(0.3) == WRONG
+    (True, True)
     """
     if np.isnan(purity):
         return UNKNOWN
@@ -134,10 +153,10 @@ def _mix(purity: float) -> Colour:
     return red, green, blue
 
 
-def _spread(count: int, shown: int) -> list[int]:
+def spread(count: int, shown: int) -> list[int]:
     """At most `shown` evenly spaced positions of 0..count-1, both ends among them.
 
-    >>> _spread(10, 4), _spread(2, 4)
+    >>> spread(10, 4), spread(2, 4)
     ([0, 3, 6, 9], [0, 1])
     """
     return np.linspace(0, count - 1, min(count, shown)).round().astype(int).tolist()  # type: ignore[no-any-return]

@@ -31,13 +31,18 @@ PANELS = (
     Panel("Loss", {"loss": "loss"}),
     Panel("Clusters", {"cluster/count": "clusters"}),
     Panel(
-        "Images outside clusters, clusters of one camera, %",
-        {"cluster/outlier_share": "outside", "cluster/single_camera_share": "one camera"},
+        "Outliers and clusters of one camera, %",
+        {"cluster/outlier_share": "outliers", "cluster/single_camera_share": "one camera"},
         percent=True,
     ),
     Panel(
         "Agreement with identities, %",
-        {"cluster/ari": "ARI", "cluster/nmi": "NMI", "cluster/pairwise_f": "pairwise F"},
+        {
+            "cluster/ari": "ARI",
+            "cluster/nmi": "NMI",
+            "cluster/pairwise_f": "pairwise F",
+            "cluster/coverage": "coverage",
+        },
         percent=True,
     ),
     Panel(

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from reidzoo.gallery.search import Answer, Search
+from reidzoo.visual.page import page, pairs
 from reidzoo.visual.thumbnails import LEAST, Thumbnails
 
 BUDGET = 6_000_000  # bytes of all thumbnails in a page
@@ -73,23 +74,15 @@ def search_page(
     files = chain.from_iterable((s.query, *(a.path for a in s.answers)) for s in shown)
     images = Thumbnails(files, budget)
     left = len(searches) - len(shown)
-    pairs = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in facts.items()
-    )
     known = any(search.matches is not None for search in shown)
     legend = "Green frames reach the threshold, grey ones do not." if known else "No threshold."
     more = f"<p>{left:,} more queries are not shown, to keep this page small.</p>" if left else ""
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f'<h1>{escape(title)}</h1>\n<dl>{pairs}</dl>\n<p class="name">{legend}</p>\n'
+    body = (
+        f'<h1>{escape(title)}</h1>\n{pairs(facts)}\n<p class="name">{legend}</p>\n'
         + "\n".join(_section(search, images) for search in shown)
-        + f"\n{more}\n</body>\n</html>\n"
+        + f"\n{more}"
     )
+    return page(title, STYLE, body)
 
 
 def _affordable(searches: Sequence[Search], budget: int) -> Iterator[Search]:

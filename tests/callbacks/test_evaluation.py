@@ -6,11 +6,11 @@ import pytorch_lightning as pl
 import torch
 
 from reidzoo.callbacks import ClusterCallback, EvaluationCallback
-from reidzoo.callbacks.evaluation import first_answers
 from reidzoo.callbacks.guard import FiniteLoss
 from reidzoo.data.records import Record, Splits
 from reidzoo.data.sets.synthetic import Synthetic
 from reidzoo.errors import UserError
+from reidzoo.gallery.answers import first_answers
 from reidzoo.gallery.scoring import score_splits
 from reidzoo.methods.cluster_contrast import ClusterContrast
 from tests.tiny import fit, tiny_method, tiny_trainer
@@ -29,7 +29,7 @@ class TwoPeople:
 def test_answers_leave_out_the_query_camera_of_the_same_person():
     query = torch.tensor([[1.0, 0.0]])
     gallery = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]])
-    answers = first_answers(query, gallery, TwoPeople, top=2)
+    answers = first_answers(query, gallery, TwoPeople.splits, torch.tensor([0]), top=2)
     assert answers.gallery.tolist() == [[1, 2]]
     torch.testing.assert_close(answers.distances, torch.tensor([[0.2, 0.4]]))
     assert score_splits(query, gallery, TwoPeople.splits)["mAP"] == 0.5
