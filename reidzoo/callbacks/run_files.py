@@ -1,4 +1,4 @@
-"""What a run leaves in its folder beside the checkpoints: results, pseudo-labels, a picture."""
+"""What a run leaves in its folder beside the checkpoints: results, pseudo-labels, pictures."""
 
 import csv
 import json
@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 
 from reidzoo.callbacks.cluster import ClusterCallback
-from reidzoo.callbacks.evaluation import Answers, EvaluationCallback
+from reidzoo.callbacks.evaluation import EvaluationCallback
 from reidzoo.callbacks.reporting import epoch_report
 from reidzoo.callbacks.rooms import datamodule_of
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.files import written_whole
+from reidzoo.gallery.answers import Answers
 from reidzoo.methods.base import Method
 from reidzoo.methods.state import PseudoLabels
 
@@ -22,7 +24,10 @@ Kind = TypeVar("Kind", bound=pl.Callback)
 
 
 class RunFiles(pl.Callback):
-    """Writes results.json and pseudo_labels.csv after every epoch, ranked_lists.png at the end.
+    """Writes results.json and pseudo_labels.csv after every epoch, the rest at the end.
+
+    The rest: queries.csv, each query and its average precision in the last evaluation;
+    ranked_lists.png, what the model finds; clusters.png, what the clusters hold.
 
     After an evaluation also ap.npy: the average precision of each query, in the order of
     `splits.query`, by which two runs are compared query by query.
@@ -64,10 +69,17 @@ class RunFiles(pl.Callback):
             write_labels(self.folder / "pseudo_labels.csv", labels, datamodule_of(trainer))
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw what the model finds for a few queries."""
-        answers = find(trainer, EvaluationCallback).answers
-        if trainer.is_global_zero and answers is not None:
-            draw_answers(self.folder / "ranked_lists.png", answers, datamodule_of(trainer))
+        """Write what the model finds, and what the clusters hold."""
+        if not trainer.is_global_zero:
+            return
+        data, evaluation = datamodule_of(trainer), find(trainer, EvaluationCallback)
+        if evaluation.precisions is not None:
+            write_queries(self.folder / "queries.csv", evaluation.precisions, data)
+        if evaluation.answers is not None:
+            draw_answers(self.folder / "ranked_lists.png", evaluation.answers, data)
+        labels = find(trainer, ClusterCallback).labels
+        if labels is not None and labels.num_clusters > 0:
+            draw_clusters(self.folder / "clusters.png", labels, data)
 
     def state_dict(self) -> dict[str, Any]:
         """Seconds spent so far, over all resumes."""
@@ -119,9 +131,19 @@ def write_labels(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> None
             writer.writerow([record.path, label, record.camera, *rest])
 
 
+def write_queries(path: Path, precisions: NDArray[np.float64], data: ReIDDataModule) -> None:
+    """One row per query: path, identity, camera, average precision (empty: nothing to find)."""
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "identity", "camera", "ap"])
+        for record, precision in zip(data.splits.query, precisions.tolist(), strict=True):
+            known = "" if np.isnan(precision) else f"{precision:.6f}"
+            writer.writerow([record.path, record.identity, record.camera, known])
+
+
 def draw_answers(path: Path, answers: Answers, data: ReIDDataModule) -> None:
     """Ranked lists of a few queries, right answers framed in green, wrong ones in red."""
-    from reidzoo.visual import ranked_lists  # drawing is needed once, at the end
+    from reidzoo.visual import ranked_lists, save_sheet  # drawing is needed once, at the end
 
     sheet = ranked_lists(
         [data.splits.query[i] for i in answers.queries.tolist()],
@@ -129,7 +151,15 @@ def draw_answers(path: Path, answers: Answers, data: ReIDDataModule) -> None:
         answers.distances.tolist(),
     )
     with written_whole(path) as temporary:
-        sheet.save(temporary)
+        save_sheet(sheet, temporary)
+
+
+def draw_clusters(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> None:
+    """Some clusters, from the purest to the most mixed."""
+    from reidzoo.visual import cluster_sheet, save_sheet
+
+    with written_whole(path) as temporary:
+        save_sheet(cluster_sheet(data.splits.train, labels.labels.cpu()), temporary)
 
 
 def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind:

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from reidzoo.cli.layers import Tree
     from reidzoo.cli.runs import Run
 
+PICTURES = ("ranked_lists.png", "clusters.png")
+SUMMARIES = {  # of the columns by which a dashboard compares runs; all others: the last value
+    "val/mAP": "max,last",
+    "val/mINP": "max,last",
+    "val/cmc1": "max,last",
+    "loss": "min,last",
+    "cluster/ari": "max,last",
+}
+
 
 @dataclass(frozen=True)
 class LoggerOptions:
@@ -27,12 +37,14 @@ class LoggerOptions:
         images: also log pictures; person images are sensitive, so only when asked.
         project: project in Weights & Biases.
         group: runs shown together in Weights & Biases; null takes method_data.
+        tags: of the run in Weights & Biases, beside its method and its data.
     """
 
     name: Literal["csv", "wandb", "tensorboard"] = "csv"
     images: bool = False
     project: str = "reidzoo"
     group: str | None = None
+    tags: list[str] | None = None
 
 
 def make_loggers(options: LoggerOptions, run: "Run", tree: "Tree") -> "list[Logger]":
@@ -66,14 +78,16 @@ def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
     from pytorch_lightning.loggers import WandbLogger
 
     memo = folder / "wandb_id"
-    if process_rank() == 0 and not memo.is_file():
-        memo.write_text(secrets.token_hex(4))
+    if process_rank() == 0 and not memo.is_file():  # a sweep has chosen the id already
+        memo.write_text(os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4))
     offline = process_rank() != 0 or not is_logged_in()
     if offline and process_rank() == 0:
         print(f"W&B: this run is kept offline; to upload it: wandb sync {folder}/wandb/*run-*")
     logger = WandbLogger(
         project=options.project,
         group=options.group or folder.parent.name,
+        job_type="train",
+        tags=[tree["method"]["name"], tree["data"]["name"], *(options.tags or [])],
         name=folder.name,
         id=memo.read_text() if memo.is_file() else None,
         resume="allow",
@@ -85,6 +99,11 @@ def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
         ),
     )
     logger._wandb_init.pop("anonymous", None)  # what Lightning passes makes wandb complain
+    if process_rank() == 0:
+        for metric, kind in SUMMARIES.items():
+            logger.experiment.define_metric(
+                metric, step_metric="trainer/global_step", step_sync=True, summary=kind
+            )
     return logger
 
 
@@ -98,6 +117,64 @@ def is_logged_in() -> bool:
         return bool(wandb.login(prompt=False))
     except Exception:  # no network, a broken key: training must not depend on it
         return False
+
+
+def log_findings(loggers: "list[Logger]", folder: Path, images: bool) -> None:
+    """Send what a finished run has left: results, a table of its queries, pictures if wanted.
+
+    Args:
+        loggers: of the run.
+        folder: of the run.
+        images: also send pictures, which show people.
+    """
+    log_results(loggers, folder / "results.json")
+    queries = folder / "queries.csv"
+    if queries.is_file():
+        log_queries(loggers, queries)
+    for name in PICTURES if images else ():
+        picture = folder / name
+        if picture.is_file():
+            log_picture(loggers, picture)
+
+
+def close(loggers: "list[Logger]") -> None:
+    """Write everything out; another run of this process must not continue this one."""
+    from pytorch_lightning.loggers import WandbLogger
+
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
+
+
+def log_results(loggers: "list[Logger]", path: Path) -> None:
+    """Untrained, last and best figures as columns `best/mAP`, ...; right after a resume, too."""
+    from pytorch_lightning.loggers import WandbLogger
+
+    results = json.loads(path.read_text(encoding="utf-8"))
+    columns = {
+        f"{kind}/{name}": value
+        for kind in ("untrained", "last", "best")
+        for name, value in results.get(kind, {}).items()
+    }
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.summary.update(columns)
+
+
+def log_queries(loggers: "list[Logger]", path: Path) -> None:
+    """Send the table of queries, hardest first, to Weights & Biases."""
+    from pytorch_lightning.loggers import WandbLogger
+
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["ap"]]
+    rows.sort(key=lambda row: float(row["ap"]))
+    table: list[list[Any]] = [
+        [Path(row["path"]).name, int(row["identity"]), int(row["camera"]), float(row["ap"])]
+        for row in rows
+    ]
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_table("queries", columns=["query", "identity", "camera", "ap"], data=table)
 
 
 def log_picture(loggers: "list[Logger]", path: Path) -> None:

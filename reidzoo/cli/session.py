@@ -10,7 +10,7 @@ from reidzoo.cli import names
 from reidzoo.cli.card import Card, print_results
 from reidzoo.cli.choices import hints
 from reidzoo.cli.layers import Layer, Tree, keep_known, published
-from reidzoo.cli.loggers import log_picture, make_loggers, read_rows
+from reidzoo.cli.loggers import close, log_findings, make_loggers, read_rows
 from reidzoo.cli.parser import build_parser, instantiate, settle, to_tree, to_yaml
 from reidzoo.cli.request import DEFAULT_DATA, Request
 from reidzoo.cli.runs import Run, announced, base_folder, find_run, new_folder, process_rank
@@ -128,7 +128,8 @@ def make_objects(session: Session, tree: Tree, weights: bool, read: bool) -> Nam
 def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> None:
     """Build the Trainer and run it."""
     kept = read_rows(run)
-    loggers = make_loggers(objects.logger, run, tree)
+    about = {name: getattr(objects.method, name) for name in ("paper", "year", "fidelity")}
+    loggers = make_loggers(objects.logger, run, tree | about)
     card = Card(
         session.method, session.data, [layer.source for layer in session.layers], run.folder
     )
@@ -136,9 +137,9 @@ def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> N
     if kept and trainer.is_global_zero:
         loggers[0].experiment.metrics.extend(kept)  # type: ignore[attr-defined]  # starts empty
     trainer.fit(objects.method, datamodule=objects.data, ckpt_path=run.checkpoint)
-    picture = run.folder / "ranked_lists.png"
-    if objects.logger.images and trainer.is_global_zero and picture.is_file():
-        log_picture(loggers, picture)
+    if trainer.is_global_zero:
+        log_findings(loggers, run.folder, objects.logger.images)
+        close(loggers)
 
 
 def describe(session: Session, tree: Tree) -> Tree:
