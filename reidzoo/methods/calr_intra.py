@@ -91,7 +91,7 @@ class CALRIntra(Method):
     def refresh(self, labels: PseudoLabels, bank: FeatureBank) -> None:
         """Every cluster starts as the unit mean of its members."""
         self.memory.reset(cluster_means(bank["global"], labels.labels, labels.num_clusters))
-        if self.global_step == 0:
+        if labels.version == 0:
             self.initial.update(self.network, momentum=0)
 
     def compute_loss(self, out: Batch, batch: Batch) -> Batch:

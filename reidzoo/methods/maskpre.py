@@ -45,6 +45,8 @@ class MaskPre(Method):
     year = 2022
     fidelity = "reconstruction from the abstract"
 
+    begun: Tensor
+
     def __init__(
         self,
         *,
@@ -62,6 +64,7 @@ class MaskPre(Method):
         super().__init__(**base)
         self.memory = ClusterMemory(self.num_features, momentum, temperature)
         self.teacher = Teacher(self.network)
+        self.register_buffer("begun", torch.tensor(False))  # also known after a resume
         self.predictor: Predictor | RegionPredictor = Predictor(self.num_features)
         if target == "region":
             self.predictor = RegionPredictor(self.network.backbone.num_features)
@@ -75,8 +78,8 @@ class MaskPre(Method):
     def embed(self, image: Tensor) -> Batch:
         """Rows [B, D] of whole maps; the teacher's too if they are clustered."""
         rows = {"global": self.network(image)}
-        if self.clustered == "teacher":  # before the first step it is the student
-            rows["teacher"] = self.teacher(image) if self.global_step else rows["global"]
+        if self.clustered == "teacher":  # before the first clusters it is the student
+            rows["teacher"] = self.teacher(image) if self.begun else rows["global"]
         return rows
 
     def pseudo_label(
@@ -88,8 +91,9 @@ class MaskPre(Method):
     def refresh(self, labels: PseudoLabels, bank: FeatureBank) -> None:
         """Every cluster starts as its mean, the teacher as the student."""
         self.memory.reset(cluster_means(bank[self.clustered], labels.labels, labels.num_clusters))
-        if self.global_step == 0:
+        if not self.begun:
             self.teacher.update(self.network, momentum=0)
+            self.begun.fill_(True)
 
     def forward_batch(self, batch: Batch) -> Batch:
         """Two masked views of each image, its rows one after the other: a a' b b' ..."""
