@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from reidzoo import fit as fit_command
-from reidzoo.data.synthetic import synthetic_people
+from reidzoo.data.sets.synthetic import Synthetic
 
 README = Path(__file__).parents[1] / "README.md"
 QUICK = ["--data.preset", "tiny", "--data.batches", "3", "--data.workers", "0"]
@@ -109,10 +109,10 @@ def test_everything_after_training(tmp_path):
     )
     crops = tmp_path / "crops"
     crops.mkdir()
-    people = sorted((synthetic_people("tiny") / "bounding_box_test").glob("*.jpg"))
-    for image in people[:30]:
-        shutil.copy(image, crops)
-    shutil.copy(people[0], crops / "somebody.jpg")
+    people = Synthetic(preset="tiny").read().gallery
+    for record in people[:30]:
+        shutil.copy(record.path, crops)
+    shutil.copy(people[0].path, crops / "somebody.jpg")
     training = {"reidzoo.fit", "reidzoo.zoo", "reidzoo.bench", "reidzoo.compare"}
     after = [words for words in commands() if words[2] not in training]
     assert len(after) >= 5

@@ -38,7 +38,7 @@ VARYING = ("output", "resume")  # settings that say nothing about what was train
 def run_report(asked: Namespace, options: Sequence[str], page: Path) -> None:
     """Read all runs, look at their data, write the page."""
     mute()
-    folders = [Path(run).expanduser().resolve() for run in asked.runs]
+    folders = [newest_run(Path(run).expanduser().resolve()) for run in asked.runs]
     device = choose_device(asked.device)
     names = distinct_names(folders)
     shown = 1 if len(folders) == 1 else 2
@@ -56,6 +56,14 @@ def run_report(asked: Namespace, options: Sequence[str], page: Path) -> None:
     with written_whole(page) as temporary:
         temporary.write_bytes(report_page(runs, title).encode(errors="replace"))
     print(f"page {page}")
+
+
+def newest_run(folder: Path) -> Path:
+    """The folder itself, or the newest of the runs in it (runs/<method>_<data>)."""
+    if (folder / "config.yaml").is_file():
+        return folder
+    runs = [path.parent for path in folder.glob("*/config.yaml")]
+    return max(runs, default=folder)
 
 
 def distinct_names(folders: Sequence[Path]) -> list[str]:

@@ -206,7 +206,14 @@ def test_data_that_cannot_be_evaluated_have_no_best(tiny_hhcl, market, tmp_path,
 
 def start(words):
     command = [sys.executable, "-m", "reidzoo.fit", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells ignore SIGINT in what they run in the background, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 @pytest.mark.slow
