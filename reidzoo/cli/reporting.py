@@ -44,7 +44,7 @@ def run_report(asked: Namespace, options: Sequence[str], page: Path) -> None:
     shown = 1 if len(folders) == 1 else 2
     runs = []
     for folder, name in zip(folders, names, strict=True):
-        pictures, note = None, "they were not asked for"
+        pictures, note = None, ""
         if not asked.no_pictures:
             try:
                 pictures, note = take_pictures(folder, options, device, shown), ""

@@ -34,8 +34,8 @@ th, td { text-align: left; padding: .38rem .9rem .38rem 0; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 th { font-weight: 500; }
 thead th { color: var(--dim); font-size: .82rem; overflow-wrap: anywhere; }
-td { overflow-wrap: anywhere; min-width: 3rem; }
-.numbers td, .numbers thead th { text-align: right; font-variant-numeric: tabular-nums;
+td { overflow-wrap: anywhere; min-width: 6rem; }
+.numbers td, .numbers thead th { text-align: right; min-width: 3rem; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 .numbers tbody th, .numbers thead th:first-child { text-align: left; white-space: nowrap; }
 .numbers tr.run th { font-weight: 600; padding-top: 1rem; white-space: normal;
