@@ -35,8 +35,8 @@ th, td { text-align: left; padding: .38rem .9rem .38rem 0; vertical-align: top;
 th { font-weight: 500; }
 thead th { color: var(--dim); font-size: .82rem; overflow-wrap: anywhere; }
 td { overflow-wrap: anywhere; min-width: 6rem; }
-.numbers td, .numbers thead th { text-align: right; min-width: 3rem; font-variant-numeric: tabular-nums;
-  white-space: nowrap; }
+.numbers td, .numbers thead th { text-align: right; min-width: 3rem; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
 .numbers tbody th, .numbers thead th:first-child { text-align: left; white-space: nowrap; }
 .numbers tr.run th { font-weight: 600; padding-top: 1rem; white-space: normal;
   overflow-wrap: anywhere; }

@@ -83,6 +83,12 @@ def test_data_that_have_moved_are_given_again(run, market, tmp_path, capsys):
     assert not page.of("img")
 
 
+def test_a_folder_of_runs_stands_for_its_newest(run, tmp_path):
+    shutil.copytree(run, run.with_name("2026-01-02"))
+    page = report(tmp_path, run.parent, "--no_pictures")
+    assert f"python -m reidzoo.fit --config {run.with_name('2026-01-02')}/config.yaml" in page.text
+
+
 def test_pictures_may_be_left_out(run, tmp_path, capsys):
     page = report(tmp_path, run, "--no_pictures")
     assert not page.of("img")
