@@ -1,5 +1,6 @@
 """Talk between processes; the only file that names torch.distributed. One process: all no-ops."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import torch
@@ -108,9 +109,23 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (weights * values).sum() / denominator.clamp_min(tiny)
 
 
-def raise_together(error: Exception | None) -> None:
-    """Raise rank 0's error on every rank, so that nobody waits for a rank that has died."""
+def on_rank_zero(compute: Callable[[], Value]) -> Value:
+    """Compute on rank 0 alone; its result, or its error, reaches every rank.
+
+    Nobody waits for a rank that has died: the error is raised everywhere.
+
+    >>> on_rank_zero(lambda: 6 * 7)
+    42
+    """
+    result: Value | None = None
+    error: Exception | None = None
+    if rank() == 0:
+        try:
+            result = compute()
+        except Exception as problem:
+            error = problem
     error = broadcast_object(error)
     if error is not None:
         error.add_note("raised on every rank")  # commands let rank 0 alone speak
         raise error
+    return cast(Value, broadcast_object(result))

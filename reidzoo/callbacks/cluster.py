@@ -143,20 +143,16 @@ class ClusterCallback(ReportingCallback):
     def _label(
         self, method: Method, bank: FeatureBank, previous: PseudoLabels | None, epoch: int
     ) -> PseudoLabels:
-        """Rank 0 computes; its result, or its error, reaches every rank."""
-        labels, error = None, None
-        if distributed.rank() == 0:
-            try:
-                found = self.truth or method.pseudo_label(bank, previous, epoch)
-                labels = check_labels(method, found, previous)
-                if previous is not None and labels is not previous:
-                    labels = replace(labels, version=previous.version + 1)
-                labels = labels.to("cpu")
-            except Exception as problem:
-                error = problem
-        distributed.raise_together(error)
-        labels = distributed.broadcast_object(labels)
-        assert labels is not None
+        """What the method finds, or the previous labels where that cannot be used."""
+
+        def compute() -> PseudoLabels:
+            found = self.truth or method.pseudo_label(bank, previous, epoch)
+            labels = check_labels(method, found, previous)
+            if previous is not None and labels is not previous:
+                labels = replace(labels, version=previous.version + 1)
+            return labels.to("cpu")
+
+        labels = distributed.on_rank_zero(compute)
         if previous is not None and labels.version == previous.version:
             return previous
         return labels.to(method.device)

@@ -78,17 +78,14 @@ class EvaluationCallback(ReportingCallback):
         data = datamodule_of(trainer)
         query = extract_records(trainer, pl_module, data.splits.query)["global"]
         gallery = extract_records(trainer, pl_module, data.splits.gallery)["global"]
-        scores, error = None, None
-        if distributed.rank() == 0:
-            try:
-                scores, self.precisions = score_queries(query, gallery, data.splits)
-                asked = evenly(len(query), SHOWN)
-                self.answers = first_answers(query, gallery, data.splits, asked)
-            except Exception as problem:
-                error = problem
-        distributed.raise_together(error)
-        scores = distributed.broadcast_object(scores)
-        assert scores is not None
+
+        def compute() -> dict[str, float]:
+            scores, self.precisions = score_queries(query, gallery, data.splits)
+            asked = evenly(len(query), SHOWN)
+            self.answers = first_answers(query, gallery, data.splits, asked)
+            return scores
+
+        scores = distributed.on_rank_zero(compute)
         pl_module.settings["threshold"] = scores.get("threshold")
         self.history.append({"epoch": float(finished)} | scores)
         return scores

@@ -95,7 +95,7 @@ def describe_batch(trainer: pl.Trainer, data: ReIDDataModule) -> str:
     The product is what one optimiser step has seen.
     """
     W, A, K = trainer.world_size, trainer.accumulate_grad_batches, data.num_instances
-    paired = data.sampler.sampling != "random" if hasattr(data.sampler, "sampling") else True
+    paired = data.sampler.sampling != "random"
     shape = f"{data.batch_size // K} identities x {K} images" if paired else "random images"
     text = f"{data.batch_size} ({shape})"
     text += f" x {A} accumulated = {data.batch_size * A}" if A > 1 else ""

@@ -48,15 +48,9 @@ def cache_images(files: ImageFiles, parent: Path | None = None) -> CachedImages:
     Raises:
         UserError: an image is unreadable, or the folder cannot be written to.
     """
-    error: Exception | None = None
-    images: CachedImages | None = None
-    if distributed.rank() == 0:
-        try:
-            images = _open_or_build(files, parent)
-        except Exception as problem:
-            error = problem
-    distributed.raise_together(error)
-    return images or _open_or_build(files, parent)
+    built: list[CachedImages] = []
+    distributed.on_rank_zero(lambda: built.append(_open_or_build(files, parent)))
+    return built[0] if built else _open_or_build(files, parent)
 
 
 def _open_or_build(files: ImageFiles, parent: Path | None) -> CachedImages:
