@@ -1,6 +1,7 @@
 """Infomap on the links of near neighbours: clusters are where a random walk stays."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,6 +40,14 @@ class Infomap:
     seed: int = 1
     normalise: Normalise = "none"
 
+    def __post_init__(self) -> None:
+        """Refuse before anything is computed where the extra is missing."""
+        if find_spec("infomap") is None:
+            raise ValueError(
+                'the Infomap clusterer needs its extra: pip install "reidzoo[infomap]", '
+                "or use JaccardDBSCAN"
+            )
+
     def __call__(self, features: Array, cameras: Array | None = None) -> Array:
         """Cluster unit rows [N, D] (cameras [N], -1 unknown); labels [N] int64, -1 outlier."""
         rows = normalise_rows(features, cameras, self.normalise)
@@ -47,13 +56,8 @@ class Infomap:
 
     def labels(self, links: csr_matrix) -> NDArray[np.int64]:
         """Label the nodes of directed links [N, N] weighted by similarity."""
-        try:
-            import infomap
-        except ImportError as error:
-            raise ValueError(
-                'the Infomap clusterer needs its extra: pip install "reidzoo[infomap]", '
-                "or use JaccardDBSCAN"
-            ) from error
+        import infomap
+
         labels = np.full(links.shape[0], -1, dtype=np.int64)
         if links.nnz == 0:
             return labels

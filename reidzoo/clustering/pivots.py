@@ -96,6 +96,7 @@ def refine_by_pivots(
     cameras: AnyArray,
     local_labels: AnyArray,
     rule: PivotRule = "last_above_mean",
+    spared: AnyArray | None = None,
 ) -> Array:
     """Remove the images of the pivot's camera that this camera's own clustering puts elsewhere.
 
@@ -107,6 +108,7 @@ def refine_by_pivots(
         cameras: [N].
         local_labels: [N] labels of a clustering within each camera.
         rule: see `find_pivots`.
+        spared: [N] bool, images that are left where they are.
 
     Returns:
         labels [N] int64 with the removed images at -1, of the kind given.
@@ -124,4 +126,6 @@ def refine_by_pivots(
     pivot_of[clusters] = pivots
     pivot = pivot_of[numbers]
     removed = (pivot >= 0) & (seen_by == seen_by[pivot]) & (local != local[pivot])
+    if spared is not None:
+        removed &= ~as_numpy(spared)
     return like(np.where(removed, -1, numbers), labels)

@@ -4,7 +4,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from reidzoo.clustering.rows import integers
+from reidzoo.clustering.contracts import AnyArray, Array
+from reidzoo.clustering.jaccard import jaccard_graph
+from reidzoo.clustering.rows import as_numpy, integers
+
+ALL_PAIRS = 1 - 1e-6  # the largest Jaccard distance below "nothing in common"
+
+
+def jaccard_silhouette(features: Array, labels: AnyArray, k1: int = 15, k2: int = 4) -> float:
+    """The silhouette of labels [N] on the Jaccard distances of unit rows [N, D].
+
+    >>> rows = np.eye(4, dtype=np.float32)[[0, 0, 0, 1, 1, 1]]
+    >>> jaccard_silhouette(rows, np.array([0, 0, 0, 1, 1, 1]), k1=3, k2=1)
+    1.0
+    """
+    graph = jaccard_graph(features, k1=k1, k2=k2, max_distance=ALL_PAIRS)
+    return silhouette(graph, as_numpy(labels))
 
 
 def silhouette(graph: csr_matrix, labels: NDArray[np.int64]) -> float:

@@ -2,6 +2,7 @@
 
 from reidzoo.losses.attraction import pair_attraction
 from reidzoo.losses.bounded import bounded_cross_entropy
+from reidzoo.losses.camera import camera_loss
 from reidzoo.losses.instance import instance_discrimination
 from reidzoo.losses.mining import mined_contrast
 from reidzoo.losses.selective import selective_cross_entropy, with_gradient
@@ -9,6 +10,7 @@ from reidzoo.losses.smoothing import smoothed_cross_entropy
 
 __all__ = [
     "bounded_cross_entropy",
+    "camera_loss",
     "instance_discrimination",
     "mined_contrast",
     "pair_attraction",

@@ -12,30 +12,22 @@ Local labels come from a file of `calr_intra`, from the features at hand in each
 cheap approximation of ours), or the first stage runs before (`train`).
 
 Fidelity: exact to the released code, which feeds probabilities to a cross-entropy of logits
-(`camera_loss=prob_ce`) and takes the last member above the mean score as pivot.
+(`camera_loss=prob_ce`), takes the last member above the mean score as pivot and clusters with
+Infomap, as our published settings do; the default needs no extra package.
 """
 
-import importlib.util
-from pathlib import Path
+import math
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 
-from reidzoo import distributed
-from reidzoo.clustering import (
-    Clusterer,
-    Infomap,
-    JaccardDBSCAN,
-    camera_weights,
-    density_scores,
-    knn,
-    refine_by_pivots,
-)
+from reidzoo.clustering import Clusterer, JaccardDBSCAN, camera_weights, knn
+from reidzoo.clustering.pivots import density_scores, refine_by_pivots
 from reidzoo.errors import UserError
+from reidzoo.losses import camera_loss
 from reidzoo.methods.base import Batch
 from reidzoo.methods.calr_intra import CALRIntra
-from reidzoo.methods.local_labels import check_exists, read_local_labels
+from reidzoo.methods.local_labels import check_local_labels, find_local_labels
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import CameraClassifier
 from reidzoo.models.batch_norm import use_ghost_batch_norm
@@ -49,10 +41,11 @@ class CALR(CALRIntra):
 
     Args:
         local_labels: a run of calr_intra or its CSV (path, local); cluster; or train.
-        clusterer: global clusters; null is Infomap where that extra is installed, else DBSCAN.
+        clusterer: global clusters.
         k1: neighbours that a score is made of, the image itself included.
         min_similarity: of the neighbours that count.
         pivot: last_above_mean (released) or max_score.
+        removal: constant (released: all that pivots ask for) or cosine (a share, from 1 to 3/4).
         weight_epochs: epochs before clusters are weighted by camera entropy.
         camera_epochs: epochs with the camera loss.
         camera_loss: prob_ce (released) or nll (the textbook's).
@@ -62,21 +55,21 @@ class CALR(CALRIntra):
         self,
         *,
         local_labels: str = "cluster",
-        clusterer: Clusterer | None = None,
+        clusterer: Clusterer = JaccardDBSCAN(eps=0.5),
         k1: int = 15,
         min_similarity: float = 0.5,
         pivot: Literal["last_above_mean", "max_score"] = "last_above_mean",
+        removal: Literal["constant", "cosine"] = "constant",
         weight_epochs: int = 5,
         camera_epochs: int = 3,
         camera_loss: Literal["prob_ce", "nll"] = "prob_ce",
         **base: Any,
     ) -> None:
-        default = Infomap() if importlib.util.find_spec("infomap") else JaccardDBSCAN(eps=0.5)
-        super().__init__(clusterer=clusterer or default, **base)
-        if local_labels not in ("cluster", "train"):
-            check_exists(local_labels)
+        super().__init__(clusterer=clusterer, **base)
+        check_local_labels(local_labels)
         self.local_labels = local_labels
-        self.k1, self.min_similarity, self.pivot = k1, min_similarity, pivot
+        self.k1, self.min_similarity = k1, min_similarity
+        self.pivot, self.removal = pivot, removal
         self.weight_epochs, self.camera_epochs = weight_epochs, camera_epochs
         self.camera_loss = camera_loss
 
@@ -87,16 +80,15 @@ class CALR(CALRIntra):
         with torch.random.fork_rng(devices=[]):  # alike in one and in several processes,
             torch.manual_seed(torch.initial_seed())  # which Lightning seeds again at this point
             self.classifier = CameraClassifier(self.num_features, self.num_cameras)
-        if self.network_options.samples_per_bn:
-            use_ghost_batch_norm(self.classifier, self.network_options.samples_per_bn)
+        use_ghost_batch_norm(self.classifier, self.network_options.samples_per_bn)
 
     def configure_optimizers(self) -> Any:
         """Refuse a run that would end before the global stage."""
         epochs = self.trainer.max_epochs or 1
         if self.age(epochs - 1) < 0:
-            first = f"{self.num_cameras} cameras x {self.epochs_per_camera} epochs"
             raise UserError(
-                f"--trainer.max_epochs {epochs}: --method.local_labels train first takes {first} "
+                f"--trainer.max_epochs {epochs}: --method.local_labels train first takes "
+                f"{self.num_cameras} cameras x {self.epochs_per_camera} epochs "
                 "(--method.epochs_per_camera)"
             )
         return super().configure_optimizers()
@@ -113,31 +105,33 @@ class CALR(CALRIntra):
         stage, start = self.stage(epoch)
         return epoch - start if stage == self.num_cameras else -1
 
-    def rate(self, epoch: int) -> float:
-        """Factor of the learning rate; the global stage has the epochs that the others leave."""
+    def length(self, epoch: int) -> int:
+        """Epochs of the stage; the global one has those that the others leave."""
         if self.age(epoch) < 0:
-            return super().rate(epoch)
-        left = (self.trainer.max_epochs or 1) - self.stage(epoch)[1]
-        return self.optimization.factor(self.age(epoch), left)
+            return super().length(epoch)
+        return (self.trainer.max_epochs or 1) - self.stage(epoch)[1]
+
+    def removed_share(self, epoch: int) -> float:
+        """Share of what the pivots ask for that is removed."""
+        if self.removal == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi / 3 * self.age(epoch) / self.length(epoch)))
 
     def pseudo_label(
         self, bank: FeatureBank, previous: PseudoLabels | None, epoch: int
     ) -> PseudoLabels:
         """Global clusters, refined by the pivots; weights of the clusters."""
-        age, rows, cameras = self.age(epoch), bank["global"], bank.cameras
-        if age < 0:
+        rows, cameras = bank["global"], bank.cameras
+        if self.age(epoch) < 0:
             return super().pseudo_label(bank, previous, epoch)
-        if self.local_labels == "cluster":
-            local = self.local_clusterer(rows, cameras)
-        elif previous is not None:
-            local = previous.tables["local"]
-        else:
-            local = read_local_labels(Path(self.local_labels), bank.paths).to(cameras.device)
+        local = find_local_labels(self.local_labels, self.local_clusterer, bank, previous)
         scores = density_scores(knn(rows, min(self.k1, len(rows))), self.min_similarity)
-        labels = refine_by_pivots(self.cluster(rows, cameras), scores, cameras, local, self.pivot)
+        spared = keyed_uniform(torch.arange(len(rows)), epoch, 1)[0] >= self.removed_share(epoch)
+        found = self.cluster(rows, cameras)
+        labels = refine_by_pivots(found, scores, cameras, local, self.pivot, spared)
         weights = torch.from_numpy(camera_weights(labels, cameras))
-        if age < self.weight_epochs:
-            weights = torch.ones_like(weights)
+        if self.age(epoch) < self.weight_epochs:
+            weights.fill_(1)
         return PseudoLabels(labels, {"local": local, "weights": weights})
 
     def forward_batch(self, batch: Batch) -> Batch:
@@ -148,8 +142,6 @@ class CALR(CALRIntra):
 
     def compute_loss(self, out: Batch, batch: Batch) -> Batch:
         """The weighted cluster loss, and in the first epochs that of the camera classifier."""
-        logits = out["camera"].exp() if self.camera_loss == "prob_ce" else out["camera"]
-        losses = F.cross_entropy(logits, batch["camera"], reduction="none", ignore_index=-1)
-        camera = distributed.weighted_mean(losses, (batch["camera"] >= 0).float())
         on = 0 <= self.age(self.current_epoch) < self.camera_epochs
+        camera = camera_loss(out["camera"], batch["camera"], self.camera_loss)
         return super().compute_loss(out, batch) | {"camera": on * camera}

@@ -20,14 +20,13 @@ import torch.nn.functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from reidzoo import distributed
-from reidzoo.clustering import Agglomerative, Clusterer, jaccard_graph
-from reidzoo.clustering.silhouette import silhouette
+from reidzoo.clustering import Agglomerative, Clusterer
+from reidzoo.clustering.silhouette import jaccard_silhouette
 from reidzoo.memory import ClusterMemory, cluster_means
 from reidzoo.methods.base import Batch, Method
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import Teacher
 
-ALL_PAIRS = 1 - 1e-6  # the largest Jaccard distance below "nothing in common"
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +67,10 @@ class CALRIntra(Method):
         camera = min(epoch // self.epochs_per_camera, self.num_cameras - 1)
         return camera, camera * self.epochs_per_camera
 
+    def length(self, epoch: int) -> int:
+        """Epochs of the stage of an epoch."""
+        return self.epochs_per_camera
+
     def pseudo_label(
         self, bank: FeatureBank, previous: PseudoLabels | None, epoch: int
     ) -> PseudoLabels:
@@ -80,8 +83,7 @@ class CALRIntra(Method):
         if previous is not None:
             tables = {name: previous.tables[name].clone() for name in tables}
         labels[own] = found = self.local_clusterer(rows, bank.cameras[own])
-        graph = jaccard_graph(rows, k1=15, k2=4, max_distance=ALL_PAIRS)
-        score = silhouette(graph, found.cpu().numpy())
+        score = jaccard_silhouette(rows, found)
         if score > tables["silhouette"][camera]:
             tables["silhouette"][camera] = score
             tables["local"][own] = found
@@ -110,17 +112,15 @@ class CALRIntra(Method):
         """The schedule starts anew with every stage."""
         last = (self.trainer.max_epochs or 1) - 1
         if last >= 0 and self.stage(last)[0] < self.num_cameras - 1:
-            log.warning(
-                "--trainer.max_epochs %d: too few for %d cameras x %d epochs; the last cameras get "
-                "no local labels", last + 1, self.num_cameras, self.epochs_per_camera
-            )  # fmt: skip
+            needed = f"{self.num_cameras} cameras x {self.epochs_per_camera} epochs"
+            log.warning("--trainer.max_epochs %d: too few for %s", last + 1, needed)
         built = super().configure_optimizers()
         built["lr_scheduler"]["scheduler"] = LambdaLR(built["optimizer"], self.rate)
         return built
 
     def rate(self, epoch: int) -> float:
         """Factor of the learning rate in an epoch."""
-        return self.optimization.factor(epoch - self.stage(epoch)[1], self.epochs_per_camera)
+        return self.optimization.factor(epoch - self.stage(epoch)[1], self.length(epoch))
 
     def on_train_epoch_end(self) -> None:
         """Begin anew where the next epoch is another stage's, after evaluation, before saving."""

@@ -69,14 +69,18 @@ class _GhostBatchNormAct2d(GhostBatchNorm2d):
         return activated
 
 
-def use_ghost_batch_norm(module: nn.Module, samples_per_bn: int) -> None:
+def use_ghost_batch_norm(module: nn.Module, samples_per_bn: int | None) -> None:
     """Replace every batch norm inside `module` by a ghost one with the same weights and buffers.
+
+    None leaves the module as it is.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
     >>> use_ghost_batch_norm(network, 16)
     >>> network[1].samples_per_bn
     16
     """
+    if samples_per_bn is None:
+        return
     for name, child in module.named_children():
         if not isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             use_ghost_batch_norm(child, samples_per_bn)

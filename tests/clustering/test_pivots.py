@@ -48,3 +48,15 @@ def test_max_score_takes_the_best():
 def test_unknown_rule_is_named():
     with pytest.raises(ValueError, match="rule='median'; allowed: last_above_mean, max_score"):
         find_pivots(np.zeros(1, int), np.zeros(1), "median")
+
+
+def test_spared_images_stay(golden):
+    file = golden("calr_refine")
+    given = (file["global_labels"], file["score"], file["camids"], file["local_labels"])
+    refined = refine_by_pivots(*given)
+    removed = np.flatnonzero(refined != given[0])
+    spared = np.zeros(len(refined), bool)
+    spared[removed[::2]] = True
+    kept = refine_by_pivots(*given, spared=spared)
+    np.testing.assert_array_equal(kept[spared], given[0][spared])
+    np.testing.assert_array_equal(kept[~spared], refined[~spared])

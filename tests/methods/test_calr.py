@@ -82,6 +82,23 @@ def test_golden_global_step(golden):
     np.testing.assert_allclose(method.memory.rows, data["centers"], atol=1e-5)
 
 
+def test_cosine_removal_begins_whole_and_spares_a_growing_share(tmp_path):
+    """The released schedule: the share removed falls from 1 to 3/4 over the global stage."""
+    shares = []
+
+    class Watch(ClusterCallback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            super().on_train_epoch_start(trainer, pl_module)
+            shares.append(pl_module.removed_share(trainer.current_epoch))
+
+    options = {"trainer_callbacks": [Watch()], "data_batches": 2}
+    fit(CALR, tmp_path, 4, method_removal="cosine", **options)
+    assert shares == pytest.approx([0.5 * (1 + np.cos(np.pi * e / 12)) for e in range(4)])
+    shares.clear()
+    fit(CALR, tmp_path, 4, **options)
+    assert shares == [1, 1, 1, 1]
+
+
 @pytest.mark.parametrize(("kind", "key"), [("prob_ce", "official"), ("nll", "nll")])
 def test_golden_camera_loss(golden, network_of_32, kind, key):
     data = golden("calr_domain")
