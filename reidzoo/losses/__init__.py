@@ -2,7 +2,7 @@
 
 from reidzoo.losses.attraction import pair_attraction
 from reidzoo.losses.bounded import bounded_cross_entropy
-from reidzoo.losses.camera import camera_loss
+from reidzoo.losses.camera import camera_losses
 from reidzoo.losses.instance import instance_discrimination
 from reidzoo.losses.mining import mined_contrast
 from reidzoo.losses.selective import selective_cross_entropy, with_gradient
@@ -10,7 +10,7 @@ from reidzoo.losses.smoothing import smoothed_cross_entropy
 
 __all__ = [
     "bounded_cross_entropy",
-    "camera_loss",
+    "camera_losses",
     "instance_discrimination",
     "mined_contrast",
     "pair_attraction",

@@ -23,8 +23,9 @@ import torch
 
 from reidzoo.clustering import Clusterer, JaccardDBSCAN, camera_weights, knn
 from reidzoo.clustering.pivots import density_scores, refine_by_pivots
+from reidzoo.distributed import weighted_mean
 from reidzoo.errors import UserError
-from reidzoo.losses import camera_loss
+from reidzoo.losses import camera_losses
 from reidzoo.methods.base import Batch
 from reidzoo.methods.calr_intra import CALRIntra
 from reidzoo.methods.local_labels import check_local_labels, find_local_labels
@@ -143,5 +144,6 @@ class CALR(CALRIntra):
     def compute_loss(self, out: Batch, batch: Batch) -> Batch:
         """The weighted cluster loss, and in the first epochs that of the camera classifier."""
         on = 0 <= self.age(self.current_epoch) < self.camera_epochs
-        camera = camera_loss(out["camera"], batch["camera"], self.camera_loss)
+        losses = camera_losses(out["camera"], batch["camera"], self.camera_loss)
+        camera = weighted_mean(losses, (batch["camera"] >= 0).float())
         return super().compute_loss(out, batch) | {"camera": on * camera}
