@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from reidzoo.errors import UserError, nearest
 
-MODEL = "run folder, checkpoint (.ckpt), .safetensors or .onnx file"
+MODEL = "run folder, checkpoint (.ckpt), .safetensors, .onnx or released .pth.tar file"
 
 
 class Arguments(argparse.ArgumentParser):

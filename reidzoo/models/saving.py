@@ -15,8 +15,9 @@ from reidzoo.files import find_checkpoint, written_whole
 from reidzoo.models.embedder import Embedder
 from reidzoo.models.onnx_file import OnnxEmbedder
 from reidzoo.models.options import EmbedderOptions
+from reidzoo.models.released import Released, recognise
 from reidzoo.models.transform import ImageTransform
-from reidzoo.models.weights import read_tensors
+from reidzoo.models.weights import load_exactly, read_tensors, unwrap
 
 PREFIX = "network."  # of the embedder's weights in a checkpoint
 
@@ -86,6 +87,7 @@ def save_embedder(path: str | Path, embedder: Embedder, config: Mapping[str, Any
 def load(path: str | Path) -> LoadedEmbedder:
     """Read a trained network from a run folder, a checkpoint, a safetensors or an ONNX file.
 
+    A checkpoint may also be one that the authors of a method released, see `models/released.py`.
     A run folder stands for its last checkpoint: the best one was chosen on the test set. Only
     plain tensors are read, so a file cannot run code.
 
@@ -112,20 +114,30 @@ def load(path: str | Path) -> LoadedEmbedder:
         return OnnxEmbedder(file, what).eval()
     content = read_tensors(file, what)
     if file.suffix == ".safetensors":
-        card = _parse_card(_read_card(file), what)
+        text, tensors = _read_card(file), content
     else:
-        card = _parse_card(content.get("reidzoo"), what)
-        content = {
+        text = content.get("reidzoo")
+        tensors = {
             name.removeprefix(PREFIX): value
             for name, value in content.get("state_dict", {}).items()
             if name.startswith(PREFIX)
         }
+    if text is None and (released := recognise(unwrap(content))) is not None:
+        return _load_released(released, what)
+    card = _parse_card(text, what)
     try:
         model = TrainedEmbedder(card)
-        model.network.load_state_dict(content)
+        model.network.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{what}: its tensors and its description disagree ({reason})") from error
+    return model.eval()
+
+
+def _load_released(released: Released, what: str) -> TrainedEmbedder:
+    model = TrainedEmbedder(released.card(what))
+    advice = f"by its names it is {released.family}"
+    load_exactly(model.network, released.tensors, what, advice)
     return model.eval()
 
 
@@ -138,7 +150,8 @@ def _parse_card(text: Any, what: str) -> dict[str, Any]:
     if text is None:
         raise UserError(
             f"{what}: no description of the network with it (a reidzoo checkpoint carries one, "
-            f"a .safetensors file has it in a .json of the same name); was it made by reidzoo?"
+            f"a .safetensors file has it in a .json of the same name), and its tensors have the "
+            f"names of no released checkpoint that is known; was it made by reidzoo?"
         )
     try:
         card: dict[str, Any] = json.loads(text)

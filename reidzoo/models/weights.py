@@ -13,15 +13,41 @@ from torch import Tensor, nn
 
 from reidzoo.errors import UserError
 from reidzoo.models.options import EmbedderOptions
+from reidzoo.models.released import recognise
 
 logger = logging.getLogger(__name__)
 
 OPTION = "--method.network.weights"
 CLASSIFIERS = ("fc.", "classifier.", "head.", "last_linear.")
+WRAPPERS = ("state_dict", "model")
+
+
+class Ignored:
+    """Stands where a file has a figure of numpy, such as `best_mAP`: read by nobody.
+
+    Nothing of numpy is called: these names of a pickle become this class, which does nothing.
+    """
+
+    NAMES = (
+        "numpy.dtype",
+        "numpy.ndarray",
+        "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray.scalar",
+        "numpy.core.multiarray._reconstruct",
+        "numpy._core.multiarray._reconstruct",
+    )
+
+    def __init__(self, *state: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
 
 
 def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
     """Read a .safetensors file or a torch checkpoint, never unpickling anything but tensors.
+
+    Figures of numpy beside them are passed over (`Ignored`).
 
     Args:
         path: the file.
@@ -39,7 +65,8 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(Ignored, name) for name in Ignored.NAMES]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{what}: refused, it is damaged or holds pickled Python objects, which can run code; "
@@ -52,16 +79,63 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
     return content
 
 
+def unwrap(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Look inside the usual wrappers ("state_dict", "model")."""
+    for wrapper in WRAPPERS:
+        if isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    return content
+
+
 def read_state_dict(path: str | Path, what: str) -> dict[str, Tensor]:
-    """Read named tensors, looking inside the usual wrappers ("state_dict", "model").
+    """Read named tensors; those that authors released come under the names of an `Embedder`.
 
     Args and errors are those of `read_tensors`.
     """
-    content = read_tensors(path, what)
-    for wrapper in ("state_dict", "model"):
-        if isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
+    content = unwrap(read_tensors(path, what))
+    if (released := recognise(content)) is not None:
+        return released.tensors
     return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def load_exactly(module: nn.Module, found: Mapping[str, Tensor], what: str, advice: str) -> None:
+    """Copy tensors whose names and shapes must be those of the module.
+
+    Counters of batches may be missing: torch wrote none before 1.0, and nothing reads them.
+
+    Args:
+        module: receives the tensors.
+        found: named tensors of a file.
+        what: how an error message begins.
+        advice: how it ends.
+
+    Raises:
+        UserError: one line that says how many tensors differ, and the first of them.
+
+    >>> load_exactly(nn.Linear(1, 1), {"weight": torch.ones(2, 1)}, "w.pth", "take another")
+    Traceback (most recent call last):
+    ...
+    reidzoo.errors.UserError: w.pth: tensors do not fit the network: 1 missing (first: bias); \
+1 of another shape (first: weight [2, 1], here [1, 1]); take another
+    """
+    wanted = module.state_dict()
+    shapes = [
+        f"{name} {list(found[name].shape)}, here {list(wanted[name].shape)}"
+        for name in sorted(wanted.keys() & found.keys())
+        if found[name].shape != wanted[name].shape
+    ]
+    absent = sorted(wanted.keys() - found.keys())
+    kinds = {
+        "missing": [name for name in absent if not name.endswith("num_batches_tracked")],
+        "unknown": sorted(found.keys() - wanted.keys()),
+        "of another shape": shapes,
+    }
+    problems = [
+        f"{len(names)} {kind} (first: {names[0]})" for kind, names in kinds.items() if names
+    ]
+    if problems:
+        raise UserError(f"{what}: tensors do not fit the network: {'; '.join(problems)}; {advice}")
+    module.load_state_dict(dict(found), strict=False)
 
 
 def load_matching(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
