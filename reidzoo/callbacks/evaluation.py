@@ -23,6 +23,7 @@ SHOWN = 8  # queries whose ranked lists are kept
 class EvaluationCallback(ReportingCallback):
     """Logs val/mAP, val/mINP, val/cmc1, val/cmc5, val/cmc10, val/threshold and time/evaluate.
 
+    A method that judges more than its embedding (a teacher's rows) has val/<name>_mAP as well.
     The threshold goes into the checkpoint; where no identities are known, the pseudo-labels of the
     last epoch give one at the end. Nothing is chosen by these figures except `best.ckpt`, and the
     best epoch on the test set is always reported as such, beside the last one.
@@ -76,13 +77,19 @@ class EvaluationCallback(ReportingCallback):
     ) -> dict[str, float]:
         assert isinstance(pl_module, Method)
         data = datamodule_of(trainer)
-        query = extract_records(trainer, pl_module, data.splits.query)["global"]
-        gallery = extract_records(trainer, pl_module, data.splits.gallery)["global"]
+        queries, galleries = (
+            extract_records(trainer, pl_module, records, pl_module.judge)
+            for records in (data.splits.query, data.splits.gallery)
+        )
 
         def compute() -> dict[str, float]:
+            query, gallery = queries.pop("global"), galleries.pop("global")
             scores, self.precisions = score_queries(query, gallery, data.splits)
             asked = evenly(len(query), SHOWN)
             self.answers = first_answers(query, gallery, data.splits, asked)
+            for name in queries:
+                beside, _ = score_queries(queries[name], galleries[name], data.splits)
+                scores[f"{name}_mAP"] = beside["mAP"]
             return scores
 
         scores = distributed.on_rank_zero(compute)

@@ -1,6 +1,6 @@
 """What callbacks take from the trainer: the data module, and features of any of its images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -9,7 +9,7 @@ from reidzoo import distributed
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.data.records import Record
 from reidzoo.errors import UserError
-from reidzoo.methods.base import Method
+from reidzoo.methods.base import Batch, Method
 from reidzoo.models.extraction import evaluating, extract, shard
 
 
@@ -22,9 +22,18 @@ def datamodule_of(trainer: pl.Trainer) -> ReIDDataModule:
 
 
 def extract_records(
-    trainer: pl.Trainer, method: Method, records: Sequence[Record]
+    trainer: pl.Trainer,
+    method: Method,
+    records: Sequence[Record],
+    embed: Callable[[Tensor], Batch] | None = None,
 ) -> dict[str, Tensor]:
     """Features of `records` in evaluation mode and the trainer's precision, on every rank.
+
+    Args:
+        trainer: of the fit under way.
+        method: whose features.
+        records: of what.
+        embed: maps images to named rows; the method's own `embed` if None.
 
     Returns:
         name -> [N, ...] fp32 in the order of `records`, on the method's device.
@@ -32,4 +41,4 @@ def extract_records(
     distributed.broadcast_buffers(method)
     loader = datamodule_of(trainer).plain_loader(records, shard(len(records)))
     with evaluating(method), trainer.precision_plugin.forward_context():
-        return extract(method.embed, loader, len(records), method.device)
+        return extract(embed or method.embed, loader, len(records), method.device)

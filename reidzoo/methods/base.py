@@ -72,6 +72,10 @@ class Method(pl.LightningModule):
         """Image [B, 3, H, W] -> {"global": unit rows [B, D]}: extraction, evaluation, export."""
         return {"global": self.network(image)}
 
+    def judge(self, image: Tensor) -> Batch:
+        """Rows that evaluation scores: "global" counts, others are logged as val/<name>_mAP."""
+        return {"global": self.embed(image)["global"]}
+
     def forward_batch(self, batch: Batch) -> Batch:
         """What a training step computes from a batch; two views, masks, a teacher go here."""
         return self.embed(batch["image"])

@@ -9,7 +9,7 @@ one the student predicts what a slow teacher sees in the other, which holds what
 `target=region` reads "mask prediction" by the letter: predict the teacher's map where it was lost.
 
 Fidelity: reconstruction from the abstract and highlights; there is no released code. The student
-is evaluated and saved, since a lagging teacher did worse in the trial of the reconstruction.
+counts and is saved, since a lagging teacher did worse in the trial; its mAP is logged beside.
 """
 
 from typing import Any, Literal
@@ -22,8 +22,9 @@ from reidzoo import distributed
 from reidzoo.memory import ClusterMemory, cluster_means
 from reidzoo.methods.base import Batch, Method
 from reidzoo.methods.state import FeatureBank, PseudoLabels
-from reidzoo.models import Predictor, RegionPredictor, Teacher, drop_blocks, ramped_momentum
+from reidzoo.models import Predictor, RegionPredictor, Teacher, ramped_momentum
 from reidzoo.models.batch_norm import use_ghost_batch_norm
+from reidzoo.models.masks import paired_blocks
 
 
 class MaskPre(Method):
@@ -82,6 +83,10 @@ class MaskPre(Method):
             rows["teacher"] = self.teacher(image) if self.begun else rows["global"]
         return rows
 
+    def judge(self, image: Tensor) -> Batch:
+        """The student's rows and the teacher's."""
+        return {"global": self.network(image), "teacher": self.teacher(image)}
+
     def pseudo_label(
         self, bank: FeatureBank, previous: PseudoLabels | None, epoch: int
     ) -> PseudoLabels:
@@ -102,23 +107,16 @@ class MaskPre(Method):
         taught = teacher.map(batch["image"]).repeat_interleave(2, 0)
         size, (first, last) = (maps.shape[2], maps.shape[3]), self.blocks
         height = first + (last - first) * min(1.0, self.current_epoch / self.growth_epochs)
-        keep = drop_blocks(batch["index"], self.global_step, size, height, self.block_width)
-        keep = keep.transpose(0, 1).flatten(0, 1)  # [2, B, 1, h, w] -> [2B, 1, h, w]
-        views = self.network.head(maps, keep)  # [2B, D]
+        keep = paired_blocks(batch["index"], self.global_step, size, height, self.block_width)
+        views, answers = self.network.head(maps, keep), teacher.head(taught, keep)  # [2B, D]
         out = {"global": F.normalize(views[::2] + views[1::2], dim=1), "views": views}
-        if isinstance(self.predictor, RegionPredictor):
-            out["predicted"] = self.predictor(maps, keep).flatten(2).mT  # [2B, h w, C]
-            return out | {"target": taught.flatten(2).mT, "lost": (~keep).flatten(1).float()}
-        answer = teacher.head(taught, keep)  # [2B, D]
-        other = torch.arange(len(views), device=views.device) ^ 1
-        return out | {"predicted": self.predictor(views), "target": answer[other]}
+        return out | self.predictor.ask(maps, views, taught, answers, keep)
 
     def compute_loss(self, out: Batch, batch: Batch) -> Batch:
         """Both views belong to the cluster; what was lost is predicted."""
         logits = self.memory.logits(out["views"])  # [2B, C]
         error = 2 - 2 * F.cosine_similarity(out["predicted"], out["target"], dim=-1)
-        asked = out.get("lost", torch.ones_like(error))  # [2B] views or [2B, h w] places
-        mask = distributed.weighted_mean(error.flatten(), asked.flatten())
+        mask = distributed.weighted_mean(error.flatten(), out["asked"].flatten())
         cluster = F.cross_entropy(logits, batch["label"].repeat_interleave(2))
         return {"cluster": cluster, "mask": self.prediction_weight * mask}
 

@@ -61,6 +61,17 @@ def drop_blocks(
     return ~(inside_rows & inside_columns).unsqueeze(2)
 
 
+def paired_blocks(
+    index: Tensor, step: int, size: tuple[int, int], ratio: float, width_ratio: float = 1.0
+) -> Tensor:
+    """The masks of `drop_blocks` [2B, 1, h, w] for rows that come in pairs: a a' b b' ...
+
+    >>> paired_blocks(torch.arange(3), step=0, size=(6, 2), ratio=1 / 3).shape
+    torch.Size([6, 1, 6, 2])
+    """
+    return drop_blocks(index, step, size, ratio, width_ratio).transpose(0, 1).flatten(0, 1)
+
+
 def _spread(draws: Tensor, coin: Tensor, height: int, rows: int) -> Tensor:
     """First rows [2, B] of two blocks: independent, or apart from each other where both fit.
 

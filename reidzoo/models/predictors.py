@@ -1,4 +1,7 @@
-"""What predicts a view from another one: from row to row, or from masked map to map."""
+"""What predicts a view from another one: from row to row, or from masked map to map.
+
+Both answer alike: what the student predicts, what the teacher saw, and where that counts.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +28,25 @@ class Predictor(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden, num_features),
         )
+
+    def ask(
+        self, maps: Tensor, rows: Tensor, taught: Tensor, answers: Tensor, keep: Tensor
+    ) -> dict[str, Tensor]:
+        """What the teacher saw in the other view is predicted from this one.
+
+        Args:
+            maps: of the student [2B, C, h, w], two views of each image one after the other.
+            rows: of the student [2B, D].
+            taught: the teacher's maps.
+            answers: the teacher's rows.
+            keep: [2B, 1, h, w] bool, False where a view is lost.
+
+        Returns:
+            predicted and target, whose last dimension is compared, and asked, the weight of each.
+        """
+        other = torch.arange(len(rows), device=rows.device) ^ 1
+        asked = torch.ones(len(rows), device=rows.device)
+        return {"predicted": self(rows), "target": answers[other], "asked": asked}
 
     def forward(self, rows: Tensor) -> Tensor:
         """[B, D] -> [B, D] fp32."""
@@ -56,6 +78,16 @@ class RegionPredictor(nn.Module):
             nn.ReLU(),
             nn.Conv2d(hidden, channels, 1),
         )
+
+    def ask(
+        self, maps: Tensor, rows: Tensor, taught: Tensor, answers: Tensor, keep: Tensor
+    ) -> dict[str, Tensor]:
+        """As `Predictor.ask`, with the whole map of the teacher where the student's was lost."""
+        return {
+            "predicted": self(maps, keep).flatten(2).mT,  # [2B, h w, C]
+            "target": taught.flatten(2).mT,
+            "asked": (~keep).flatten(1).float(),  # [2B, h w]
+        }
 
     def forward(self, maps: Tensor, keep: Tensor) -> Tensor:
         """Maps [B, C, h, w], keep [B, 1, h, w] bool -> [B, C, h, w]."""

@@ -5,6 +5,7 @@ from torch.nn import functional
 from reidzoo.methods.maskpre import MaskPre
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import EmbedderOptions
+from tests.tiny import fit
 
 NETWORK = EmbedderOptions(backbone="small", weights=None, width=4, stripes=1)
 
@@ -51,8 +52,8 @@ def test_region_is_asked_only_where_the_map_was_dropped():
     method = build(target="region", blocks=(0.33, 0.33))
     batch = a_batch()
     out = {name: value.detach().float() for name, value in method.forward_batch(batch).items()}
-    assert out["lost"].sum(1).eq(2 * 3).all()  # 2 of 6 rows, 3 columns
-    kept = out["lost"] == 0
+    assert out["asked"].sum(1).eq(2 * 3).all()  # 2 of 6 rows, 3 columns
+    kept = out["asked"] == 0
     before = method.compute_loss(out, batch)["mask"]
     out["predicted"][kept] = 0
     assert torch.equal(method.compute_loss(out, batch)["mask"], before)
@@ -71,7 +72,7 @@ def test_blocks_grow_with_the_epochs(monkeypatch):
     lost = []
     for epoch in (0, 5, 10, 40):
         monkeypatch.setattr(MaskPre, "current_epoch", epoch)
-        lost.append(method.forward_batch(a_batch())["lost"].sum(1).unique().tolist())
+        lost.append(method.forward_batch(a_batch())["asked"].sum(1).unique().tolist())
     assert lost == [[3], [6], [9], [9]]  # 1, 2, 3, 3 of 6 rows, 3 columns
 
 
@@ -100,3 +101,12 @@ def test_the_teacher_is_extracted_only_where_it_is_clustered():
         "teacher",
     }
     assert set(build().eval().embed(a_batch()["image"])) == {"global"}
+
+
+def test_the_teacher_is_judged_beside_the_student(tmp_path):
+    """Its own rows are scored: before the first step they are the student's."""
+    _, trainer = fit(MaskPre, tmp_path, 1)
+    untrained, last = trainer.callbacks[1].history
+    assert untrained["teacher_mAP"] == untrained["mAP"]
+    assert last["teacher_mAP"] != last["mAP"]
+    assert trainer.callback_metrics["val/teacher_mAP"] == pytest.approx(last["teacher_mAP"])
