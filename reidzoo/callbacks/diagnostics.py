@@ -1,87 +1,106 @@
 """What a refresh looks like in figures: the same names in every method and every run."""
 
+import math
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from reidzoo.clustering import camera_gap
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.methods.state import FeatureBank, PseudoLabels
-from reidzoo.metrics import partition_scores
+from reidzoo.metrics import (
+    Neighbourhood,
+    camera_nmi,
+    cosine_silhouette,
+    evenly_spaced,
+    identity_errors,
+    nearest_others,
+    other_camera_share,
+    partition_scores,
+    single_camera_share,
+)
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-SAMPLE = 1000  # images whose nearest neighbours are looked up for the quantiles
+SAMPLE = 500  # images whose neighbours and silhouettes are looked at, among all images
+NEAREST = 20  # neighbours whose cameras are looked at
 
 
 def describe_labels(
     labels: PseudoLabels, previous: PseudoLabels | None, bank: FeatureBank, data: ReIDDataModule
 ) -> dict[str, float]:
-    """Counts, cameras, neighbour distances and, when identities are known, agreement with them.
+    """Figures of a refresh; what cannot be told (no cameras, no identities, ...) is left out.
 
     Returns:
-        cluster/count, cluster/outlier_share, cluster/size_median, cluster/size_max,
-        cluster/single_camera_share (cameras known), cluster/stability (ARI with the previous
-        labels), cluster/neighbour_q05 ... q95 (distance 1 - cosine to the nearest other image),
-        cluster/ari, cluster/nmi, ... (identities known; for diagnosis, never for training).
+        cluster/count, cluster/outlier_share, cluster/size_median, cluster/size_max; cluster/<name>
+        for every single number among the tables of the labels;
+        cluster/stability: agreement (ARI) with the previous labels on what both cluster;
+        cluster/single_camera_share, cluster/camera_nmi (cameras known);
+        cluster/neighbour_q05 ... q95: distance 1 - cosine to the nearest other image;
+        cluster/silhouette: of the labels in the features;
+        cluster/camera_gap (difference of mean squared distances), cluster/other_camera_share (of
+        the 20 nearest; cameras known);
+        cluster/ari, nmi, ..., split_errors, merge_errors, lost_identities (identities known; for
+        diagnosis, never for training).
     """
-    y = labels.labels
-    sizes = y[y >= 0].bincount().float()
-    report = {
-        "cluster/count": float(labels.num_clusters),
-        "cluster/outlier_share": float((y < 0).float().mean()),
-    }
-    if len(sizes):
-        report["cluster/size_median"] = float(sizes.median())
-        report["cluster/size_max"] = float(sizes.max())
-    if data.num_cameras > 1 and len(sizes):
-        report["cluster/single_camera_share"] = single_camera_share(y, bank.cameras)
+    report = describe_sizes(labels)
     if previous is not None:
-        both = (y >= 0) & (previous.labels >= 0)
-        if both.any():
-            agreement = partition_scores(previous.labels[both], y[both])
-            report["cluster/stability"] = float(agreement["ari"])
-    report |= {
-        f"cluster/{name}": float(table) for name, table in labels.tables.items() if table.dim() == 0
-    }
+        report["stability"] = stability(previous.labels, labels.labels)
+    if data.num_cameras > 1:
+        report["single_camera_share"] = single_camera_share(labels.labels, bank.cameras)
+        report["camera_nmi"] = camera_nmi(labels.labels, bank.cameras)
     if "global" in bank:
-        report |= neighbour_quantiles(bank["global"])
-    if data.has_identities and len(sizes):
-        scores = cast("dict[str, float]", partition_scores(data.identities, y.cpu()))
-        report |= {f"cluster/{name}": value for name, value in scores.items()}
+        report |= describe_features(bank["global"], labels.labels, bank.cameras)
+    if data.has_identities:
+        y = labels.labels.cpu()
+        report |= cast("dict[str, float]", partition_scores(data.identities, y))
+        report |= cast("dict[str, float]", identity_errors(data.identities, y))
+    return {f"cluster/{name}": value for name, value in report.items() if not math.isnan(value)}
+
+
+def describe_sizes(labels: PseudoLabels) -> dict[str, float]:
+    """How many clusters, how large, how much is left out, and the labels' own single numbers."""
+    y = labels.labels
+    report = {"count": float(labels.num_clusters), "outlier_share": float((y < 0).float().mean())}
+    sizes = y[y >= 0].bincount().float()
+    if len(sizes):
+        report |= {"size_median": float(sizes.median()), "size_max": float(sizes.max())}
+    return report | {
+        name: float(table) for name, table in labels.tables.items() if table.dim() == 0
+    }
+
+
+def stability(previous: Tensor, labels: Tensor) -> float:
+    """Agreement (ARI) of two sets of labels [N] on the images that both have in a cluster.
+
+    >>> stability(torch.tensor([0, 0, 1, 1, -1]), torch.tensor([1, 1, 0, 0, 0]))
+    1.0
+    """
+    both = (previous >= 0) & (labels >= 0)
+    if not both.any():
+        return math.nan
+    return float(partition_scores(previous[both], labels[both])["ari"])
+
+
+def describe_features(features: Tensor, labels: Tensor, cameras: Tensor) -> dict[str, float]:
+    """What unit rows [N, D] say about cameras [N] and labels [N], from a sample of the rows."""
+    if len(features) < 2:
+        return {}
+    rows = evenly_spaced(len(features), SAMPLE).to(features.device)
+    nearest = nearest_others(features, rows, NEAREST)
+    report = neighbour_quantiles(nearest)
+    report["silhouette"] = cosine_silhouette(features, labels, rows)
+    if len(cameras[cameras >= 0].unique()) > 1:
+        report["camera_gap"] = camera_gap(features, cameras)
+        report["other_camera_share"] = other_camera_share(nearest, cameras)
     return report
 
 
-def single_camera_share(labels: Tensor, cameras: Tensor) -> float:
-    """Share of clusters whose images all come from one camera.
-
-    >>> single_camera_share(torch.tensor([0, 0, 1, 1, -1]), torch.tensor([2, 2, 0, 1, 3]))
-    0.5
-    """
-    kept = labels >= 0
-    y, camera = labels[kept], cameras[kept] + 1  # unknown (-1) counts as one more camera
-    seen = torch.zeros(int(y.max()) + 1, int(camera.max()) + 1, dtype=torch.bool, device=y.device)
-    seen[y, camera] = True
-    return float((seen.sum(1) == 1).float().mean())
-
-
-def neighbour_quantiles(features: Tensor) -> dict[str, float]:
-    """Quantiles of the distance (1 - cosine) to the nearest other image, over evenly spaced rows.
-
-    Args:
-        features: [N, D] unit rows, fp32.
-    """
-    N = len(features)
-    if N < 2:
-        return {}
-    rows = torch.linspace(0, N - 1, min(N, SAMPLE), device=features.device).long()
-    nearest = []
-    for part in torch.split(rows, 256):
-        similarity = features[part] @ features.T
-        similarity[torch.arange(len(part), device=part.device), part] = -torch.inf
-        nearest.append(similarity.amax(1))
-    levels = torch.tensor(QUANTILES, device=features.device)
-    values = (1 - torch.cat(nearest)).clamp_min(0).quantile(levels).tolist()
+def neighbour_quantiles(nearest: Neighbourhood) -> dict[str, float]:
+    """Quantiles of the distance 1 - cosine to the nearest other image."""
+    distances = (1 - nearest.similarities[:, 0]).clamp_min(0)
+    values = distances.quantile(torch.tensor(QUANTILES, device=distances.device)).tolist()
     return {
-        f"cluster/neighbour_q{round(100 * level):02d}": value
+        f"neighbour_q{round(100 * level):02d}": value
         for level, value in zip(QUANTILES, values, strict=True)
     }

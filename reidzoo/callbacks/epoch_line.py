@@ -10,6 +10,7 @@ from reidzoo.callbacks.reporting import ReportingCallback, epoch_report
 SHOWN = {  # figure -> how it reads in the line
     "cluster/count": "clusters {:.0f}",
     "cluster/outlier_share": "outliers {:.0%}",
+    "cluster/stability": "stability {:.2f}",
     "cluster/ari": "ARI {:.2f}",
     "val/mAP": "mAP {:.1%}",
     "val/cmc1": "R1 {:.1%}",

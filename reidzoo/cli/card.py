@@ -25,6 +25,14 @@ AGREEMENT = (  # figure of results.json -> how it reads
     ("nmi", "NMI", "{:.3f}"),
     ("pairwise_precision", "pairwise precision", "{:.3f}"),
     ("pairwise_recall", "pairwise recall", "{:.3f}"),
+    ("lost_identities", "people lost", "{:.1%}"),
+)
+WITHOUT_LABELS = (
+    ("stability", "stability", "{:.3f}"),
+    ("silhouette", "silhouette", "{:.3f}"),
+    ("camera_gap", "camera gap", "{:.3f}"),
+    ("single_camera_share", "one-camera clusters", "{:.1%}"),
+    ("other_camera_share", "other cameras among 20 nearest", "{:.1%}"),
 )
 
 
@@ -125,24 +133,30 @@ def print_results(folder: Path) -> None:
     results = json.loads(path.read_text(encoding="utf-8"))
     if "last" in results:
         Console(highlight=False).print(results_table(results))
-    cluster = [
-        f"{word} {form.format(results['cluster'][name])}"
-        for name, word, form in AGREEMENT
-        if name in results.get("cluster", {})
-    ]
+    found = results.get("cluster", {})
     seconds = dict(results.get("seconds", {}))
     total = seconds.pop("epoch", sum(seconds.values()))
     stages = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     picture, labels = folder / "ranked_lists.png", folder / "pseudo_labels.csv"
     print_pairs(
         {
-            "last clusters": ", ".join(cluster),
+            "last clusters": in_words(found, AGREEMENT),
+            "without labels": in_words(found, WITHOUT_LABELS),
             "seconds": f"{total:.1f}: {stages}" if stages else "",
             "ranked lists": str(picture) if picture.is_file() else "",
             "pseudo-labels": str(labels) if labels.is_file() else "",
             "run": str(folder),
         }
     )
+
+
+def in_words(found: dict[str, float], rows: Sequence[tuple[str, str, str]]) -> str:
+    """Those figures that are known, one after the other.
+
+    >>> in_words({"ari": 0.5}, AGREEMENT)
+    'ARI 0.500'
+    """
+    return ", ".join(f"{word} {form.format(found[n])}" for n, word, form in rows if n in found)
 
 
 def results_table(results: dict[str, Any]) -> Table:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from reidzoo.clustering.contracts import AnyArray
 from reidzoo.clustering.rows import checked_rows, integers
 
+BLOCK = 1024  # rows that are held in double precision at once
+
 
 def camera_gap(features: AnyArray, cameras: AnyArray) -> float:
     """Compare pairs across cameras and pairs of one camera: difference of mean squared distances.
@@ -26,14 +28,17 @@ def camera_gap(features: AnyArray, cameras: AnyArray) -> float:
     >>> camera_gap(rows, np.array([0, 0, 1, 1]))
     2.0
     """
-    rows = checked_rows(features).double()
+    rows = checked_rows(features)
     numbers = torch.from_numpy(integers(cameras, "cameras", len(rows))).to(rows.device)
     counts = torch.bincount(numbers[numbers >= 0]).double()
-    sums = rows.new_zeros(len(counts), rows.shape[1])
-    sums.index_add_(0, numbers[numbers >= 0], rows[numbers >= 0])
+    sums = torch.zeros(len(counts), rows.shape[1], dtype=torch.float64, device=rows.device)
+    total = sums.new_zeros(())  # inner products of the images with themselves
+    for part, own in zip(rows.split(BLOCK), numbers.split(BLOCK), strict=True):
+        known = part[own >= 0].double()
+        sums.index_add_(0, own[own >= 0], known)
+        total += known.square().sum()
     own_pairs = (counts * (counts - 1)).sum()
     all_pairs = counts.sum() * (counts.sum() - 1)
-    total = rows[numbers >= 0].square().sum()  # of an image with itself
     own = sums.square().sum() - total
     across = sums.sum(0).square().sum() - total - own
     return float(2 * (own / own_pairs - across / (all_pairs - own_pairs)))

@@ -36,12 +36,33 @@ PANELS = (
         percent=True,
     ),
     Panel(
+        "Labels, without identities",
+        {"cluster/stability": "stability", "cluster/silhouette": "silhouette"},
+    ),
+    Panel(
+        "Cameras in the features",
+        {
+            "cluster/other_camera_share": "other cameras among 20 nearest",
+            "cluster/camera_nmi": "NMI of cluster and camera",
+            "cluster/camera_gap": "camera gap",
+        },
+    ),
+    Panel(
         "Agreement with identities, %",
         {
             "cluster/ari": "ARI",
             "cluster/nmi": "NMI",
             "cluster/pairwise_f": "pairwise F",
             "cluster/coverage": "coverage",
+        },
+        percent=True,
+    ),
+    Panel(
+        "Wrong by identities, %",
+        {
+            "cluster/split_errors": "split",
+            "cluster/merge_errors": "merged",
+            "cluster/lost_identities": "people lost",
         },
         percent=True,
     ),
@@ -136,7 +157,7 @@ def read_metrics(path: str | Path) -> Series:
 def _draw(axes: "Axes", panel: Panel, runs: Mapping[str, Series]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    single = len(runs) == 1
+    single, lowest = len(runs) == 1, 0.0  # a silhouette may be negative
     for r, run in enumerate(runs.values()):
         for m, metric in enumerate(panel.metrics):
             if metric in run:
@@ -144,6 +165,7 @@ def _draw(axes: "Axes", panel: Panel, runs: Mapping[str, Series]) -> None:
                 shown = [100 * value for value in values] if panel.percent else values
                 colour, style = (f"C{m}", "-") if single else (f"C{r}", STYLES[m])
                 axes.plot(epochs, shown, style, color=colour, marker=".")
+                lowest = min(lowest, *shown)
     if not single:
         for r, name in enumerate(runs):
             axes.plot([], [], color=f"C{r}", label=name)
@@ -153,7 +175,7 @@ def _draw(axes: "Axes", panel: Panel, runs: Mapping[str, Series]) -> None:
             axes.plot([], [], style, color=colour, label=short)
     axes.set_title(panel.title, loc="left", fontsize=10)
     axes.set_xlabel("epoch", fontsize=9)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=1.05 * lowest)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

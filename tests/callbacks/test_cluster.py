@@ -139,6 +139,12 @@ def test_reports_what_the_labels_look_like(tmp_path, truth):
     assert figures["cluster/stability"] == 1
     assert figures["cluster/outlier_share"] == 0
     assert 0 <= figures["cluster/neighbour_q05"] <= figures["cluster/neighbour_q95"] <= 2
+    assert figures["cluster/split_errors"] == figures["cluster/merge_errors"] == 0
+    assert figures["cluster/lost_identities"] == 0
+    assert 0 < figures["cluster/other_camera_share"] < 1
+    assert 0 <= figures["cluster/camera_nmi"] < 1
+    assert 0 < figures["cluster/camera_gap"] < 2
+    assert -1 <= figures["cluster/silhouette"] <= 1
     assert figures["time/extract"] > 0
 
 
