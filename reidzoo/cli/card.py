@@ -60,6 +60,7 @@ class Card(pl.Callback):
             "fidelity": pl_module.fidelity,
             "settings": ", ".join(self.layers) or "class defaults (nothing published)",
             "data": f"{self.data} {data.splits.edition}".strip(),
+            "scarcity": str(data.scarcity),
             "labels": describe_oracle(trainer),
             "images": count_images(data),
             "batch": describe_batch(trainer, data),

@@ -4,6 +4,7 @@ import logging
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from reidzoo.data.formats.checks import with_notes
 from reidzoo.data.pixel_cache import CachedImages, cache_images
 from reidzoo.data.records import UNKNOWN_IDENTITY, Counts, Record, Splits
 from reidzoo.data.samplers import PlanSampler, PlanShape, Sampling
+from reidzoo.data.scarcity import Scarcity, make_scarce
 from reidzoo.errors import UserError
 from reidzoo.images import ImageFiles
 
@@ -38,6 +40,7 @@ class ReIDDataModule(pl.LightningDataModule):
         camera_aware: draw an identity's images from different cameras where possible; published
             "fully unsupervised" results do. False never looks at cameras in drawing.
         augment: how training images are varied.
+        scarcity: what is taken from the training images before anything sees them.
         cache: decode the training images once, into a memory-mapped file that all processes share:
             true puts it below `$REIDZOO_CACHE`, a path below that folder. 256 x 128 pixels take
             98 kB per image.
@@ -61,6 +64,7 @@ class ReIDDataModule(pl.LightningDataModule):
         batches: int | None = None,
         camera_aware: bool = True,
         augment: Augment = Augment(),  # noqa: B008  frozen
+        scarcity: Scarcity = Scarcity(),  # noqa: B008  frozen
         cache: bool | str = False,
         workers: int = 4,
         test_batch_size: int = 256,
@@ -85,6 +89,7 @@ class ReIDDataModule(pl.LightningDataModule):
         self.batches = batches
         self.camera_aware = camera_aware
         self.augment = augment
+        self.scarcity = scarcity
         self.cache = cache
         self.workers = min(workers, len(os.sched_getaffinity(0)))
         self.test_batch_size = test_batch_size
@@ -101,10 +106,11 @@ class ReIDDataModule(pl.LightningDataModule):
         """Find the images; raises UserError if `root` does not hold this data set."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the records once and say what is odd about them."""
+        """Read the records once, say what is odd about them, take away what is asked for."""
         if hasattr(self, "splits"):
             return
-        self.splits = with_notes(self.read(), self.official)
+        splits = with_notes(self.read(), self.official)
+        self.splits = replace(splits, train=make_scarce(splits.train, self.scarcity))
         self.cameras = torch.tensor([record.camera for record in self.splits.train]).long()
         self.identities = torch.tensor([record.identity for record in self.splits.train]).long()
         if distributed.rank() == 0:
