@@ -1,10 +1,12 @@
 """Files that are whole or absent: written, flushed, renamed; and paths that name them anywhere."""
 
+import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
+from typing import Any
 
 from reidzoo.errors import UserError
 
@@ -66,3 +68,21 @@ def find_checkpoint(path: str | Path, what: str) -> Path:
             if (folder / name).is_file():
                 return folder / name
     raise UserError(f"{what}: no checkpoints/last.ckpt in this folder; give a run folder or a file")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a run folder, empty if there is none.
+
+    Raises:
+        UserError: the file is there, but broken.
+
+    >>> read_json(Path("/nowhere/results.json"))
+    {}
+    """
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from error
+    return found

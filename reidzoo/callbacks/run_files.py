@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,10 +35,13 @@ class RunFiles(pl.Callback):
 
     Args:
         folder: the run folder; it must exist.
+        stamp: results -> the protocol under which they were made, kept beside them.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self, folder: str | Path, stamp: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    ) -> None:
+        self.folder, self.stamp = Path(folder), stamp
         self.seconds: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -52,6 +56,7 @@ class RunFiles(pl.Callback):
         if clustering.oracle:
             results["oracle"] = True
         results["tested_on"] = describe_test(datamodule_of(trainer))
+        results["evaluations"] = len(evaluation.history)
         results |= summarise(evaluation.history)
         results["cluster"] = {
             key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
@@ -59,6 +64,8 @@ class RunFiles(pl.Callback):
         assert isinstance(pl_module, Method)
         results["threshold"] = pl_module.settings.get("threshold")
         results["seconds"] = self.seconds
+        if self.stamp is not None:
+            results["protocol"] = self.stamp(results)
         if evaluation.precisions is not None:
             with written_whole(self.folder / "ap.npy") as temporary:
                 np.save(temporary, evaluation.precisions)

@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from reidzoo.callbacks.run_files import describe_test
 from reidzoo.cli import names
 from reidzoo.cli.card import print_pairs
 from reidzoo.cli.choices import hints
@@ -24,8 +26,11 @@ from reidzoo.cli.training import mute
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.data.records import Record
 from reidzoo.errors import UserError
-from reidzoo.files import written_whole
+from reidzoo.files import find_checkpoint, written_whole
 from reidzoo.gallery.scoring import score_cameras, score_splits, score_verification
+from reidzoo.laboratory.protocol import BEST, LAST, Protocol
+from reidzoo.laboratory.stamps import read_protocol
+from reidzoo.laboratory.stamps import stamp as make_stamp
 from reidzoo.models import LoadedEmbedder, load
 from reidzoo.models.extraction import extract
 
@@ -65,11 +70,51 @@ def run_evaluation(asked: Namespace, options: Sequence[str]) -> None:
         "images": {"query": len(data.splits.query), "gallery": len(data.splits.gallery)},
         "reranked": asked.rerank,
     }
+    stamp = stamp_evaluation(Path(asked.model), model, name, data, asked.rerank)
     print_scores(about, scores)
     if asked.json:
         with written_whole(Path(asked.json).expanduser()) as file:
-            file.write_text(json.dumps(about | scores, indent=2) + "\n", encoding="utf-8")
+            file.write_text(
+                json.dumps(about | scores | {"protocol": stamp.tree()}, indent=2) + "\n",
+                encoding="utf-8",
+            )
         print(f"figures in {asked.json}")
+
+
+def stamp_evaluation(
+    path: Path, model: LoadedEmbedder, name: str, data: ReIDDataModule, reranked: bool
+) -> Protocol:
+    """The protocol of figures that were asked of a trained model now.
+
+    What a bare file does not say of its training stays unknown. The test set is asked once; what
+    happened while training is the business of the run.
+
+    Args:
+        path: a run folder or a file.
+        model: what it holds.
+        name: of the data set that is searched.
+        data: the data set.
+        reranked: whether answers were ranked by k-reciprocal neighbours.
+    """
+    file = find_checkpoint(path, str(path))
+    folder = file.resolve().parent.parent
+    config = model.config.get("config")
+    trained = Protocol()
+    if file.suffix == ".ckpt" and (folder / "config.yaml").is_file():
+        trained = read_protocol(folder)
+    elif config:
+        trained = make_stamp(config, {}, {}, {})
+    chosen = {"last.ckpt": LAST, "best.ckpt": BEST}
+    return replace(
+        trained,
+        tested_on=f"{name} {describe_test(data)}",
+        cameras=replace(trained.cameras, test=False),
+        selection=chosen.get(file.name),
+        test_evaluations=1,
+        reranking=reranked,
+        flip_test=False,
+        image_size=f"{data.height} x {data.width}",
+    )
 
 
 def settings_of(model: LoadedEmbedder, source: str, data: str) -> Layer:

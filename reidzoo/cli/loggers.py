@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from reidzoo.cli.layers import flatten
 from reidzoo.cli.runs import process_rank
 from reidzoo.errors import UserError
 
@@ -147,7 +148,7 @@ def close(loggers: "list[Logger]") -> None:
 
 
 def log_results(loggers: "list[Logger]", path: Path) -> None:
-    """Untrained, last and best figures as columns `best/mAP`, ...; right after a resume, too."""
+    """Figures and protocol as columns `best/mAP`, `protocol/epochs`, ...; after a resume, too."""
     from pytorch_lightning.loggers import WandbLogger
 
     results = json.loads(path.read_text(encoding="utf-8"))
@@ -155,6 +156,9 @@ def log_results(loggers: "list[Logger]", path: Path) -> None:
         f"{kind}/{name}": value
         for kind in ("untrained", "last", "best")
         for name, value in results.get(kind, {}).items()
+    }
+    columns |= {
+        f"protocol/{field}": value for field, value in flatten(results.get("protocol", {})).items()
     }
     for logger in loggers:
         if isinstance(logger, WandbLogger):

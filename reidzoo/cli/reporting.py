@@ -1,12 +1,10 @@
 """What `reidzoo.report` does: read run folders, ask networks about their data, write a page."""
 
 import csv
-import json
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +19,7 @@ from reidzoo.cli.training import mute
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.data.records import Record, Splits
 from reidzoo.errors import UserError
-from reidzoo.files import below_common_folder, written_whole
+from reidzoo.files import below_common_folder, read_json, written_whole
 from reidzoo.gallery.answers import best_and_worst, evenly, first_answers
 from reidzoo.gallery.scoring import score_queries
 from reidzoo.models import LoadedEmbedder, load
@@ -116,17 +114,6 @@ def read_settings(path: Path, text: str) -> Tree:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML; it was written by reidzoo.fit") from error
     return flatten(tree if isinstance(tree, dict) else {})
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a run folder, empty if there is none."""
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from error
-    return found
 
 
 def take_pictures(

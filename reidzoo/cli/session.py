@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from jsonargparse import ArgumentParser, Namespace
 
+from reidzoo.callbacks import RunFiles
 from reidzoo.cli import names
 from reidzoo.cli.card import Card, print_results
 from reidzoo.cli.choices import hints
@@ -19,6 +20,8 @@ from reidzoo.cli.weights import init_network
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
 from reidzoo.files import written_whole
+from reidzoo.laboratory.provenance import record
+from reidzoo.laboratory.stamps import stamp, stamp_run
 from reidzoo.methods.base import Method
 
 
@@ -32,6 +35,7 @@ class Session:
         parser: every option, typed.
         settings: value of every option.
         layers: the files the values came from, in order.
+        options: the words of the command line, which came last.
     """
 
     method: str
@@ -39,6 +43,7 @@ class Session:
     parser: ArgumentParser
     settings: Namespace
     layers: tuple[Layer, ...]
+    options: tuple[str, ...]
 
     def tree(self) -> Tree:
         """All settings as plain values."""
@@ -63,7 +68,7 @@ def prepare(request: Request) -> Session:
     if shipped is not None:
         layers.insert(0, keep_known(shipped, hints(parser)) if "." in method + data else shipped)
     settings = settle(parser, layers, request.options)
-    return Session(method, data, parser, settings, tuple(layers))
+    return Session(method, data, parser, settings, tuple(layers), request.options)
 
 
 def load_class(option: str, name: str, entries: dict[str, names.Entry], base: type) -> type:
@@ -128,12 +133,17 @@ def make_objects(session: Session, tree: Tree, weights: bool, read: bool) -> Nam
 def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> None:
     """Build the Trainer and run it."""
     kept = read_rows(run)
+    recorded = record(tree, session.layers, session.options) if process_rank() == 0 else {}
     about = {name: getattr(objects.method, name) for name in ("paper", "year", "fidelity")}
+    about["protocol"] = stamp(tree, {}, {}, recorded).tree()
     loggers = make_loggers(objects.logger, run, tree | about)
     card = Card(
         session.method, session.data, [layer.source for layer in session.layers], run.folder
     )
-    trainer = make_trainer(objects, run.folder, card, loggers)
+    files = RunFiles(
+        run.folder, stamp=lambda results: stamp_run(run.folder, results, recorded).tree()
+    )
+    trainer = make_trainer(objects, files, card, loggers)
     if kept and trainer.is_global_zero:
         loggers[0].experiment.metrics.extend(kept)  # type: ignore[attr-defined]  # starts empty
     trainer.fit(objects.method, datamodule=objects.data, ckpt_path=run.checkpoint)

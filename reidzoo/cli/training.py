@@ -78,7 +78,7 @@ class StopCleanly(pl.Callback):
 
 
 def make_trainer(
-    settings: Namespace, folder: Path, card: Card, loggers: list[Logger]
+    settings: Namespace, files: RunFiles, card: Card, loggers: list[Logger]
 ) -> pl.Trainer:
     """A Trainer with the user's options, the framework's fixed ones, and all callbacks."""
     options = settings.trainer.as_dict()
@@ -90,7 +90,7 @@ def make_trainer(
         **options,
         enable_progress_bar=bar,
         logger=loggers,
-        default_root_dir=folder,
+        default_root_dir=files.folder,
         plugins=[*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpoints()],
         callbacks=[
             *(own if isinstance(own, list) else [own]),
@@ -99,9 +99,9 @@ def make_trainer(
             settings.cluster,
             settings.evaluate,
             EpochLine(line=not bar),
-            RunFiles(folder),
+            files,
             card,
-            *checkpoints(folder / "checkpoints"),
+            *checkpoints(files.folder / "checkpoints"),
         ],
         reload_dataloaders_every_n_epochs=0,
         use_distributed_sampler=False,

@@ -7,7 +7,7 @@ two short exact neighbour lists.
 
 import logging
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from reidzoo.clustering.contracts import AnyArray, Array
+from reidzoo.clustering.contracts import AnyArray, Array, CamerasIn
 from reidzoo.clustering.dbscan import Eps, JaccardDBSCAN, dbscan, reach_of, settled_eps
 from reidzoo.clustering.jaccard import SparseRows, averaged, check_options, near_graph
 from reidzoo.clustering.neighbours import nearest
@@ -168,6 +168,8 @@ class CameraJaccardDBSCAN:
     >>> CameraJaccardDBSCAN(1, 1, 1, 1, min_samples=2)(rows, np.array([0, 1, 0, 1]))
     array([0, 0, 1, 1])
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ()}
 
     k1_intra: int = 5
     k1_inter: int = 20

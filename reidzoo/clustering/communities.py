@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from reidzoo.clustering.contracts import Array, renumber
+from reidzoo.clustering.contracts import Array, CamerasIn, renumber
 from reidzoo.clustering.filters import MinSize
 from reidzoo.clustering.neighbours import knn
 from reidzoo.clustering.normalisation import Normalise, normalise_rows
@@ -33,6 +34,8 @@ class Infomap:
     >>> Infomap(k1=3, min_size=3)(np.eye(4, dtype=np.float32)[[0, 0, 0, 1, 1, 1, 2]])
     array([ 0,  0,  0,  1,  1,  1, -1])
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ("normalise",)}
 
     k1: int = 15
     min_similarity: float = 0.5

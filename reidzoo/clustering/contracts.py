@@ -1,5 +1,6 @@
 """What goes between features and pseudo-labels: two protocols and one helper."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
@@ -9,6 +10,10 @@ from torch import Tensor
 
 Array = TypeVar("Array", NDArray[Any], Tensor)
 AnyArray: TypeAlias = NDArray[Any] | Tensor
+
+# What a method, clusterer or filter declares as `cameras_in`: the part that reads cameras
+# ("clustering", "loss") -> the options that switch it on, none if it always does.
+CamerasIn: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 @runtime_checkable

@@ -2,13 +2,13 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from reidzoo.clustering.contracts import Array
+from reidzoo.clustering.contracts import Array, CamerasIn
 from reidzoo.clustering.jaccard import TIE, check_options, jaccard_graph
 from reidzoo.clustering.normalisation import Normalise, normalise_rows
 from reidzoo.clustering.quantiles import choose_eps, neighbour_quantiles
@@ -102,6 +102,8 @@ class JaccardDBSCAN:
     >>> JaccardDBSCAN(k1=4, k2=1, min_samples=2)(rows)
     array([ 0,  0,  0,  0, -1])
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ("normalise",)}
 
     k1: int = 30
     k2: int = 6

@@ -2,11 +2,12 @@
 
 import logging
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reidzoo.clustering.contracts import Array, renumber
+from reidzoo.clustering.contracts import Array, CamerasIn, renumber
 from reidzoo.clustering.rows import integers, like
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class MinCameras:
     >>> MinCameras(2)(np.array([0, 0, 1, 1]), cameras=np.array([0, 0, 0, 1]))
     array([-1, -1,  0,  0])
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ()}
 
     cameras: int = 2
     min_clusters: int = 1

@@ -1,12 +1,13 @@
 """HDBSCAN on the sparse Jaccard graph: no radius to choose, clusters of different density."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
-from reidzoo.clustering.contracts import Array
+from reidzoo.clustering.contracts import Array, CamerasIn
 from reidzoo.clustering.jaccard import check_options, jaccard_graph
 from reidzoo.clustering.normalisation import Normalise, normalise_rows
 from reidzoo.clustering.rows import like
@@ -30,6 +31,8 @@ class HDBSCAN:
     >>> HDBSCAN(k1=3, k2=1, min_cluster_size=2, min_samples=2)(rows)
     array([ 0,  0,  0,  1,  1,  1, -1])
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ("normalise",)}
 
     k1: int = 30
     k2: int = 6

@@ -1,12 +1,12 @@
 """Clusterers that know the number of clusters and leave nobody out: k-means, agglomerative."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reidzoo.clustering.contracts import Array
+from reidzoo.clustering.contracts import Array, CamerasIn
 from reidzoo.clustering.jaccard import check_options, jaccard_graph
 from reidzoo.clustering.normalisation import Normalise, normalise_rows
 from reidzoo.clustering.rows import integers, like
@@ -29,6 +29,8 @@ class KMeans:
     >>> len(set(KMeans(clusters=2)(np.eye(2, dtype=np.float32)[[0, 0, 1]]).tolist()))
     2
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ("normalise",)}
 
     clusters: int = 500
     iterations: int = 100
@@ -69,6 +71,8 @@ class Agglomerative:
     >>> Agglomerative(clusters=2, k1=2, k2=1)(np.eye(2, dtype=np.float32)[[0, 0, 1, 1]]).tolist()
     [1, 1, 0, 0]
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ("normalise", "per_camera")}
 
     clusters: int | None = None
     images_per_cluster: int = 5

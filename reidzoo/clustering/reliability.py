@@ -6,12 +6,12 @@ intersection is the count of a pair of labels, so one sort of N numbers does it.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reidzoo.clustering.contracts import AnyArray, Array, renumber
+from reidzoo.clustering.contracts import AnyArray, Array, CamerasIn, renumber
 from reidzoo.clustering.dbscan import JaccardDBSCAN
 from reidzoo.clustering.normalisation import Normalise
 from reidzoo.clustering.rows import integers, like
@@ -113,6 +113,8 @@ class SelfPaced:
     >>> SelfPaced(k1=4, k2=1)(np.array([0, 0, 0, 0, -1]), rows)
     array([ 0,  0,  0,  0, -1])
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ("normalise",)}
 
     k1: int = 30
     k2: int = 6

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reidzoo import distributed
 from reidzoo.clustering import JaccardDBSCAN
-from reidzoo.clustering.contracts import Clusterer, LabelFilter
+from reidzoo.clustering.contracts import CamerasIn, Clusterer, LabelFilter
 from reidzoo.methods.optimization import Optimization
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import Embedder, EmbedderOptions
@@ -39,6 +39,7 @@ class Method(pl.LightningModule):
     year: ClassVar[int] = 0
     fidelity: ClassVar[str] = ""  # "exact to the released code" | "reconstruction: from ..."
     needs: ClassVar[frozenset[str]] = frozenset()  # subset of {"cameras"}; checked before training
+    cameras_in: ClassVar[CamerasIn] = {}  # own use of cameras, beside clusterer and filters
     views: ClassVar[int] = 1  # augmented views of an image in a batch
     # Not a ClassVar: an option of a method may decide how its batches are drawn.
     sampling: Literal["pk", "random", "pk+outliers", "every"] = "pk"

@@ -17,11 +17,12 @@ Infomap, as our published settings do; the default needs no extra package.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from reidzoo.clustering import Clusterer, JaccardDBSCAN, camera_weights, knn
+from reidzoo.clustering.contracts import CamerasIn
 from reidzoo.clustering.pivots import density_scores, refine_by_pivots
 from reidzoo.distributed import weighted_mean
 from reidzoo.errors import UserError
@@ -51,6 +52,8 @@ class CALR(CALRIntra):
         camera_epochs: epochs with the camera loss.
         camera_loss: prob_ce (released) or nll (the textbook's).
     """
+
+    cameras_in: ClassVar[CamerasIn] = {"clustering": (), "loss": ()}
 
     def __init__(
         self,

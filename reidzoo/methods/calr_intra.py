@@ -13,7 +13,7 @@ Fidelity: exact to the released code's losses, clusters and choice; its script a
 """
 
 import logging
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from reidzoo import distributed
 from reidzoo.clustering import Agglomerative, Clusterer
+from reidzoo.clustering.contracts import CamerasIn
 from reidzoo.clustering.silhouette import jaccard_silhouette
 from reidzoo.memory import ClusterMemory, cluster_means
 from reidzoo.methods.base import Batch, Method
@@ -45,6 +46,7 @@ class CALRIntra(Method):
     year = 2024
     fidelity = "exact to the released code"
     needs = frozenset({"cameras"})
+    cameras_in: ClassVar[CamerasIn] = {"clustering": ()}
 
     def __init__(
         self,

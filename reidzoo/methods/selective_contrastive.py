@@ -18,11 +18,12 @@ memories. Here gradients are exact (the released backward moves M while it runs:
 start-up negatives and never itself, and retrieval uses the whole-image feature, without cameras.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from reidzoo.clustering.contracts import CamerasIn
 from reidzoo.errors import UserError
 from reidzoo.losses import selective_cross_entropy, with_gradient
 from reidzoo.memory import MixtureMemory, NeighbourMemory
@@ -56,6 +57,7 @@ class SelectiveContrastive(Method):
     paper = "Pang et al., Unsupervised Person Re-Identification: Selective Contrastive, TOMM 2022"
     year = 2022
     fidelity = "exact to the released code, with exact gradients"
+    cameras_in: ClassVar[CamerasIn] = {"loss": ("camera_penalty",)}
     sampling = "random"
     extract_on = "start"
     label_on = "start"
