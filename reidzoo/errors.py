@@ -7,6 +7,13 @@ from collections.abc import Iterable
 class UserError(Exception):
     """A mistake that the user can mend: the message names the option, the value and what to do."""
 
+    @classmethod
+    def everywhere(cls, message: str) -> "UserError":
+        """A mistake that every rank raises; commands let rank 0 alone speak."""
+        error = cls(message)
+        error.add_note("raised on every rank")
+        return error
+
 
 def nearest(value: str, allowed: Iterable[str]) -> str:
     """Say what is allowed and which of it looks most like `value`.

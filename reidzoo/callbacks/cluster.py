@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -19,6 +19,7 @@ from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
 from reidzoo.files import below_common_folder
 from reidzoo.methods.base import Method
+from reidzoo.methods.soundness import unsound_tensor
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 
 log = logging.getLogger(__name__)
@@ -35,13 +36,28 @@ class ClusterCallback(ReportingCallback):
         every: epochs from one refresh to the next.
         oracle: train on the true identities of the training images instead of pseudo-labels: the
             supervised bound of a method, with its loss and budget. No unsupervised result.
+        unusable: what becomes of a refresh whose features are not finite, or whose labels have
+            collapsed (one cluster, none, all outliers). "keep" goes on with the labels before,
+            says so, and ends the run after `patience` such refreshes in a row; "stop" ends it at
+            once. Without labels before, the run ends.
+        patience: see `unusable`.
     """
 
-    def __init__(self, *, every: int = 1, oracle: bool = False) -> None:
-        if every < 1:
-            raise UserError(f"--cluster.every {every}: must be 1 or more epochs")
+    def __init__(
+        self,
+        *,
+        every: int = 1,
+        oracle: bool = False,
+        unusable: Literal["keep", "stop"] = "keep",
+        patience: int = 3,
+    ) -> None:
+        for name, value, unit in (("every", every, "epochs"), ("patience", patience, "refreshes")):
+            if value < 1:
+                raise UserError(f"--cluster.{name} {value}: must be 1 or more {unit}")
         super().__init__()
         self.every, self.oracle = every, oracle
+        self.unusable, self.patience = unusable, patience
+        self.kept = 0  # refreshes in a row that left the labels as they were
         self.next_epoch = 0
         self.labels: PseudoLabels | None = None
         self.truth: PseudoLabels | None = None  # what an oracle answers
@@ -88,11 +104,12 @@ class ClusterCallback(ReportingCallback):
     def state_dict(self) -> dict[str, Any]:
         """Labels and the epoch to come; tensors, ints and strings only."""
         labels = None if self.labels is None else self.labels.state_dict()
-        return {"next_epoch": self.next_epoch, "labels": labels}
+        return {"next_epoch": self.next_epoch, "labels": labels, "kept": self.kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue where `state_dict` left off."""
         self.next_epoch = int(state_dict["next_epoch"])
+        self.kept = int(state_dict.get("kept", 0))  # checkpoints of version 0.1.0 have none
         saved = state_dict["labels"]
         self.labels = None if saved is None else PseudoLabels.from_state_dict(saved)
 
@@ -123,6 +140,9 @@ class ClusterCallback(ReportingCallback):
         labelled = time.perf_counter()
         if labels is not previous:
             method.refresh(labels, bank)
+            fault = unsound_tensor(method)  # alike on every rank
+            if fault is not None:
+                raise UserError.everywhere(f"after the refresh of epoch {epoch + 1}, {fault}")
         self.labels = labels
         self.report = describe_labels(labels, previous, bank, datamodule_of(trainer))
         self.report |= {
@@ -145,17 +165,37 @@ class ClusterCallback(ReportingCallback):
     ) -> PseudoLabels:
         """What the method finds, or the previous labels where that cannot be used."""
 
-        def compute() -> PseudoLabels:
-            found = self.truth or method.pseudo_label(bank, previous, epoch)
-            labels = check_labels(method, found, previous)
-            if previous is not None and labels is not previous:
-                labels = replace(labels, version=previous.version + 1)
-            return labels.to("cpu")
+        def compute() -> PseudoLabels | None:
+            fault = unsound_features(bank)
+            if fault is None:
+                found = self.truth or method.pseudo_label(bank, previous, epoch)
+                fault = collapse(method, found)
+            if fault is not None:
+                self._keep(fault, previous)
+                return None
+            if previous is not None:
+                found = replace(found, version=previous.version + 1)
+            return found.to("cpu")
 
         labels = distributed.on_rank_zero(compute)
-        if previous is not None and labels.version == previous.version:
+        self.kept = self.kept + 1 if labels is None else 0
+        if labels is None:
+            assert previous is not None
             return previous
         return labels.to(method.device)
+
+    def _keep(self, fault: str, previous: PseudoLabels | None) -> None:
+        """Say that the previous labels stay, or end the run."""
+        if previous is None:
+            raise UserError(fault)
+        if self.unusable == "stop":
+            raise UserError(f"--cluster.unusable stop: {fault}; then --resume auto")
+        if self.kept + 1 >= self.patience:
+            raise UserError(
+                f"--cluster.patience {self.patience}: so many refreshes in a row found no usable "
+                f"labels, the last one: {fault}; then --resume auto"
+            )
+        log.warning("The previous labels stay, since %s", fault)
 
 
 def true_labels(method: Method, data: ReIDDataModule) -> PseudoLabels:
@@ -174,21 +214,34 @@ def true_labels(method: Method, data: ReIDDataModule) -> PseudoLabels:
     return PseudoLabels(renumber(data.identities))
 
 
-def check_labels(
-    method: Method, labels: PseudoLabels, previous: PseudoLabels | None
-) -> PseudoLabels:
-    """Pass usable labels on; without two clusters keep the previous ones, or say what to change."""
+def unsound_features(bank: FeatureBank) -> str | None:
+    """What is wrong with the features of a refresh, None if nothing is.
+
+    >>> rows = torch.tensor([[1.0, 0.0], [torch.nan, 0.0]])
+    >>> unsound_features(FeatureBank({"global": rows}, torch.zeros(2).long())).split(";")[0]
+    '1 of 2 rows of the features "global" are not finite'
+    """
+    for name, rows in bank.features.items():
+        bad = ~rows.flatten(1).isfinite().all(1)
+        if bad.any():
+            return (
+                f'{int(bad.sum())} of {len(rows)} rows of the features "{name}" are not finite; '
+                "the weights or their batch-norm statistics are broken: start from other ones "
+                "(--init, --method.network.weights) or lower --method.optimization.lr"
+            )
+    return None
+
+
+def collapse(method: Method, labels: PseudoLabels) -> str | None:
+    """Why labels cannot be trained on, None if they can: two clusters are the least."""
     if method.sampling == "random" or labels.num_clusters >= 2:
-        return labels
+        return None
     outliers = int((labels.labels < 0).sum())
-    found = f"{labels.num_clusters} clusters and {outliers} outliers in {len(labels.labels)} images"
-    if previous is not None:
-        log.warning("Clustering found %s; the previous labels stay.", found)
-        return previous
-    raise UserError(
-        f"--method.clusterer: {method.clusterer} found {found}, and training needs 2 clusters; "
-        "raise eps if nearly all are outliers, lower it if all are one cluster, or start from "
-        "trained weights (--init, --method.network.weights)"
+    return (
+        f"--method.clusterer: {method.clusterer} found {labels.num_clusters} clusters and "
+        f"{outliers} outliers in {len(labels.labels)} images, and training needs 2 clusters; raise "
+        "eps if nearly all are outliers, lower it if all are one cluster, or start from trained "
+        "weights (--init, --method.network.weights)"
     )
 
 

@@ -1,5 +1,6 @@
 """One plain line per epoch, and each stage's share of the time."""
 
+import math
 import sys
 import time
 
@@ -45,7 +46,7 @@ class EpochLine(ReportingCallback):
         self.report |= {f"share/{name}": value / total for name, value in seconds.items()}
         super().on_train_epoch_end(trainer, pl_module)
         if self.line and trainer.is_global_zero:
-            loss = float(trainer.callback_metrics["loss"])
+            loss = float(trainer.callback_metrics.get("loss", math.nan))
             shown = [text.format(figures[key]) for key, text in SHOWN.items() if key in figures]
             head = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  loss {loss:.3f}"
             sys.stdout.write("  ".join([head, *shown, f"{total:.1f} s"]) + "\n")

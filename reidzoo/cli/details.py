@@ -35,7 +35,7 @@ def details(session: "Session") -> str:
     lines += [*textwrap.wrap(first_paragraph(method_class), WIDTH), ""]
     lines += [*textwrap.wrap(provenance(session), WIDTH), ""]
     section, choices = "", class_options(session.parser)
-    ordered = ["method", "data", "cluster", "evaluate", "logger", "trainer"]
+    ordered = ["method", "data", "cluster", "evaluate", "guard", "logger", "trainer"]
     for action in sorted(session.parser._actions, key=lambda a: rank(a, ordered)):
         key = action.dest
         if is_hidden(action):

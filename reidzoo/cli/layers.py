@@ -22,7 +22,7 @@ from reidzoo.errors import UserError, nearest
 Tree = dict[str, Any]
 
 NAMED = ("method", "data", "logger")  # sections that may be given by a bare name
-SECTIONS = (*NAMED, "trainer", "cluster", "evaluate", "seed", "output", "init", "resume")
+SECTIONS = (*NAMED, "trainer", "cluster", "evaluate", "guard", "seed", "output", "init", "resume")
 
 
 @dataclass(frozen=True)

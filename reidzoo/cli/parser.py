@@ -37,7 +37,7 @@ def build_parser(method: type, data: type) -> ArgumentParser:
     """Options of a method, a data set, and everything around them."""
     import pytorch_lightning as pl
 
-    from reidzoo.callbacks import ClusterCallback, EvaluationCallback
+    from reidzoo.callbacks import ClusterCallback, EvaluationCallback, Guard
 
     parser = ArgumentParser(
         prog="python -m reidzoo.fit", exit_on_error=False, allow_abbrev=False, add_help=False
@@ -45,6 +45,7 @@ def build_parser(method: type, data: type) -> ArgumentParser:
     parser.add_class_arguments(LoggerOptions, "logger")  # what is made first fails first:
     parser.add_class_arguments(ClusterCallback, "cluster")  # a method may have to fetch weights
     parser.add_class_arguments(EvaluationCallback, "evaluate")
+    parser.add_class_arguments(Guard, "guard")
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=set(FIXED))
     parser.set_defaults({"trainer.max_epochs": 50, "trainer.enable_model_summary": False})
     parser.add_class_arguments(data, "data", fail_untyped=False)

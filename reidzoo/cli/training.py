@@ -19,7 +19,6 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 
 from reidzoo.callbacks import EpochLine, RunFiles
-from reidzoo.callbacks.guard import FiniteLoss
 from reidzoo.cli.card import Card
 from reidzoo.cli.errors import Terminated
 from reidzoo.errors import UserError
@@ -95,7 +94,7 @@ def make_trainer(
         callbacks=[
             *(own if isinstance(own, list) else [own]),
             StopCleanly(),
-            FiniteLoss(),
+            settings.guard,
             settings.cluster,
             settings.evaluate,
             EpochLine(line=not bar),

@@ -1,6 +1,6 @@
 """The memory of Cluster Contrast and its relatives: unit rows moved by momentum."""
 
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ class MemoryBank(nn.Module):
     """
 
     rows: Tensor
+    begins_at_zero: ClassVar[bool] = False  # rows of zeros are a fault elsewhere
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

@@ -22,6 +22,8 @@ class MixtureMemory(InstanceMemory):
     tensor([1., 0., 1.])
     """
 
+    begins_at_zero = True
+
     @torch.no_grad()
     def absorb(self, branches: Sequence[Tensor], positives: Tensor) -> None:
         """Write features into the rows of their positives, in the order of the released code.

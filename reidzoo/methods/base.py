@@ -65,7 +65,7 @@ class Method(pl.LightningModule):
         self.labels: PseudoLabels | None = None
         self.num_cameras = 0  # V of the data, known from setup on
         self.settings: dict[str, Any] = {}  # what the checkpoint says about itself, plain values
-        self._step: tuple[Batch, Batch] | None = None
+        self._step: tuple[Batch, Batch, Batch] | None = None
 
     # Hooks: what a method overrides.
 
@@ -133,21 +133,26 @@ class Method(pl.LightningModule):
             terms = self.compute_loss(out, batch)
         loss = torch.stack(list(terms.values())).sum()
         kept = {name: out[name].detach() for name in self.remember}
-        self._step = kept, {name: value for name, value in batch.items() if name != "image"}
+        drawn = {name: value for name, value in batch.items() if name != "image"}
         logged = {"loss": loss} | {f"loss/{name}": term for name, term in terms.items()}
-        self.log_dict(
-            logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch["index"])
-        )
+        self._step = kept, drawn, {name: value.detach() for name, value in logged.items()}
         return loss
 
+    def forget_step(self) -> None:
+        """Neither log the step under way nor let the memories see it; for steps gone wrong."""
+        self._step = None
+
     def on_after_backward(self) -> None:
-        """Move the memories once per micro-batch, alike on every rank."""
+        """Log, and move the memories once per micro-batch, alike on every rank."""
         if self._step is None:
             return
-        out, batch = (
-            {name: distributed.gather(value) for name, value in part.items()} for part in self._step
-        )
+        *parts, logged = self._step
         self._step = None
+        size = len(parts[1]["index"])
+        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
+        out, batch = (
+            {name: distributed.gather(value) for name, value in part.items()} for part in parts
+        )
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             self.update(out, batch)
 

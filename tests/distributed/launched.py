@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 
 from reidzoo import distributed
+from reidzoo.callbacks import ClusterCallback, Guard
 from reidzoo.cli.names import methods
-from reidzoo.methods.base import Method
+from reidzoo.methods.base import Batch, Method
+from reidzoo.methods.cluster_contrast import ClusterContrast
 from tests.tiny import fit
 
 WORLD = {"trainer_devices": 2, "trainer_strategy": "ddp"}
@@ -40,6 +42,34 @@ def check_gathering() -> None:
     torch.testing.assert_close(mean_over_ranks, whole.grad[2 * rank : 2 * rank + 2])
 
 
+class BadOnOneRank(ClusterContrast):
+    """The loss of rank 1 is NaN in the second step."""
+
+    updates = 0
+
+    def compute_loss(self, out: Batch, batch: Batch) -> Batch:
+        terms = super().compute_loss(out, batch)
+        if distributed.rank() == 1 and self.trainer.fit_loop.batch_idx == 1:
+            terms["cluster"] = terms["cluster"] * torch.nan
+        return terms
+
+    def update(self, out: Batch, batch: Batch) -> None:
+        super().update(out, batch)
+        self.updates += 1
+
+
+def check_skipping(folder: Path) -> None:
+    """A step that went wrong on one rank is left out on both."""
+    callbacks = [Guard(steps="skip"), ClusterCallback()]
+    method, _ = fit(BadOnOneRank, folder, 1, data_batches=3, trainer_callbacks=callbacks, **WORLD)
+    assert isinstance(method, BadOnOneRank)
+    assert method.updates == 2
+    for name, value in method.state_dict().items():
+        one, two = distributed.gather(value[None])
+        assert torch.equal(one, two), name
+        assert value.isfinite().all(), name
+
+
 def main(folder: Path) -> None:
     for name in sorted(methods()):
         kind = methods()[name].load()
@@ -54,6 +84,7 @@ def main(folder: Path) -> None:
         exact, _ = fit(kind, folder, EPOCHS, **WORLD, **EXACT)
         save(exact, folder / f"{name}_exact")
     check_gathering()
+    check_skipping(folder)
 
 
 def save(method: Method, path: Path) -> None:
