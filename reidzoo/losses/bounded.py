@@ -25,7 +25,7 @@ def bounded_cross_entropy(logits: Tensor, labels: Tensor, epsilon: float = 1e-6)
     >>> bounded_cross_entropy(torch.tensor([[0.0, 50.0]]), torch.tensor([0]))
     tensor(13.8155)
     """
-    tiny = logits.new_tensor(math.log(epsilon))
+    tiny = logits.new_full((), math.log(epsilon))
     total = torch.logaddexp(logits.logsumexp(1), tiny)
     log_p = logits.gather(1, labels[:, None])[:, 0] - total
     return -torch.logaddexp(log_p, tiny).mean()

@@ -28,5 +28,5 @@ def instance_discrimination(
     tensor(9.0833e-05)
     """
     logits = anchors @ candidates.T / temperature
-    itself = F.one_hot(own, len(candidates)).bool()
+    itself = own[:, None] == torch.arange(len(candidates), device=own.device)
     return F.cross_entropy(logits.masked_fill(itself, -torch.inf), positive)

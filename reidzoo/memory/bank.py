@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reidzoo.memory.rows import move_in_turn
+from reidzoo.memory.rows import arrival_order, label_slots, label_sums, move_in_turn
 
 Update = Literal["mean", "hardest", "batch_mean"]
 
@@ -91,26 +91,29 @@ class ClusterMemory(MemoryBank):
 
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor) -> None:
-        """Move the rows in place; features [B, D] unit, labels [B] int64, all >= 0."""
+        """Move the rows in place; features [B, D] unit, labels [B] int64, < 0 moves nothing."""
         if self.rule == "hardest":
-            features, labels = self._hardest(features, labels)
+            labels = self._hardest(features, labels)
         elif self.rule == "batch_mean":
             features, labels = self._batch_mean(features, labels)
         move_in_turn(self.rows, features, labels, self.momentum)
 
-    def _hardest(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        similarity = (features * self.rows[labels]).sum(1)
+    def _hardest(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Labels [B] of which only the least similar image of each keeps its own."""
+        similarity = (features * self.rows[labels.clamp_min(0)]).sum(1)
         order = similarity.sort(stable=True).indices  # least similar first, batch order on ties
-        labels, group = torch.unique(labels[order], return_inverse=True)
-        place = torch.arange(len(order), device=order.device)
-        first = place.new_full((len(labels),), len(order)).scatter_reduce_(0, group, place, "amin")
-        return features[order[first]], labels
+        kept = torch.empty_like(labels)
+        kept[order] = labels[order].where(arrival_order(labels[order]) == 0, -1)
+        return kept
 
     @staticmethod
     def _batch_mean(features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        labels, group, counts = torch.unique(labels, return_inverse=True, return_counts=True)
-        sums = features.new_zeros(len(labels), features.shape[1]).index_add_(0, group, features)
-        return sums / counts[:, None], labels
+        """One mean per label in [B, D], and the labels [B], -1 where there is none."""
+        slot = label_slots(labels)
+        counts = torch.zeros_like(labels).index_add_(0, slot, torch.ones_like(labels))
+        kept = torch.full_like(labels, -1)
+        kept[slot] = labels
+        return label_sums(features, slot, len(labels)).div_(counts.clamp_min(1)[:, None]), kept
 
 
 class InstanceMemory(ClusterMemory):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from reidzoo.memory.bank import MemoryBank
-from reidzoo.memory.rows import arrival_order
+from reidzoo.memory.rows import arrival_order, label_slots
 
 
 class HardInstanceMemory(MemoryBank):
@@ -42,14 +42,16 @@ class HardInstanceMemory(MemoryBank):
     def logits(self, features: Tensor, labels: Tensor) -> Tensor:
         """Hardest similarity to each cluster over temperature: [B, C] fp32, labels [B] int64."""
         similarity = torch.einsum("bd,kcd->kbc", features, self.rows) / self.temperature
-        own = torch.zeros_like(similarity[0], dtype=torch.bool)
-        own[torch.arange(len(labels), device=labels.device), labels] = True
+        own = labels[:, None] == torch.arange(similarity.shape[2], device=labels.device)
         return torch.where(own, similarity.amin(0), similarity.amax(0))
 
     @torch.no_grad()
     def update(self, features: Tensor, labels: Tensor) -> None:
         """Overwrite slots in batch order; features [B, D] unit, labels [B] int64, all >= 0."""
-        slot = arrival_order(labels)
-        excess = (labels.bincount()[labels] - self.num_instances).clamp_min(0)
-        kept = slot >= excess
-        self.rows[(slot - excess)[kept], labels[kept]] = features[kept]
+        earlier, later = arrival_order(labels), arrival_order(labels.flip(0)).flip(0)
+        excess = (earlier + later + 1 - self.num_instances).clamp_min(0)
+        # What is not kept repeats the first kept image of its label: no shape depends on the data.
+        place, slot = torch.maximum(earlier, excess), label_slots(labels)
+        image = torch.empty_like(labels)
+        image[slot + earlier] = torch.arange(len(labels), device=labels.device)
+        self.rows[place - excess, labels] = features[image[slot + place]]

@@ -1,9 +1,12 @@
 """The memory of SpCL: one row per image, seen through the mean row of each label."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from reidzoo.memory.bank import InstanceMemory
+from reidzoo.memory.rows import label_sums
 
 
 class HybridMemory(InstanceMemory):
@@ -28,12 +31,18 @@ class HybridMemory(InstanceMemory):
     """
 
     labels: Tensor
+    counts: Tensor  # [L] members of each label: its length must be known without asking the device
 
     def __init__(
         self, size: int, num_features: int, momentum: float = 0.2, temperature: float = 0.05
     ) -> None:
         super().__init__(size, num_features, momentum, temperature)
         self.register_buffer("labels", torch.arange(size))
+        self.register_buffer("counts", torch.ones(size).long(), persistent=False)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        self.counts = self.labels.bincount()
 
     @torch.no_grad()
     def relabel(self, labels: Tensor) -> None:
@@ -44,11 +53,10 @@ class HybridMemory(InstanceMemory):
         outlier = labels < 0
         own = labels.max().clamp_min(-1) + outlier.cumsum(0)
         self.labels = torch.where(outlier, own, labels).to(self.rows.device)
+        self.counts = self.labels.bincount()
 
     def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Similarities of unit rows [B, D] to every proxy, over temperature: [B, L] fp32."""
-        counts = self.labels.bincount()
-        sums = self.rows.new_zeros(len(counts), self.rows.shape[1])
-        proxies = sums.index_add_(0, self.labels, self.rows) / counts.clamp_min(1)[:, None]
-        logits = features @ proxies.T / self.temperature
-        return logits.masked_fill(counts == 0, -torch.inf)
+        sums = label_sums(self.rows, self.labels, len(self.counts))
+        logits = features @ sums.div_(self.counts.clamp_min(1)[:, None]).T / self.temperature
+        return logits.masked_fill(self.counts == 0, -torch.inf)

@@ -88,12 +88,12 @@ class ClusterContrast(Method):
     def update(self, out: Batch, batch: Batch) -> None:
         """Each row follows the images of its cluster, or its own image."""
         x, y = out["global"], batch["label"]
-        self.memory.update(x[y >= 0], y[y >= 0])
-        self.outlier_memory.update(x[y < 0], self.outlier_rows(batch)[y < 0])
+        self.memory.update(x, y)
+        self.outlier_memory.update(x, self.outlier_rows(batch).where(y < 0, -1))
 
     def outlier_rows(self, batch: Batch) -> Tensor:
         """Row of each image in the outlier memory [B]; any number for a clustered image."""
         if self.outliers != "instances" or self.labels is None:
             return torch.zeros_like(batch["label"])
-        images = (self.labels.labels < 0).nonzero()[:, 0]  # ascending, as the rows are
-        return torch.searchsorted(images, batch["index"])
+        place = (self.labels.labels < 0).cumsum(0) - 1  # rows are in the order of the images
+        return place[batch["index"]]

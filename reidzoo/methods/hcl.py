@@ -87,14 +87,15 @@ class HCL(Method):
         weights = self.labels.tables["weights"][batch["index"]]  # [B, S]
         chosen = rows[self.labels.tables["positives"][batch["index"]]]  # [B, S, D]
         positives = torch.einsum("bd,bsd->bs", x, chosen) / self.memory.temperature
-        clusters = x @ cluster_means(rows, labels).T / self.memory.temperature  # [B, C]
+        means = cluster_means(rows, labels, self.labels.num_clusters)
+        clusters = x @ means.T / self.memory.temperature  # [B, C]
         logits = self.memory.logits(x)  # [B, N]
         if self.negatives == "instances":
             negatives = logits.masked_fill(labels == y[:, None], -torch.inf)
         else:
-            own = F.one_hot(y, clusters.shape[1]).bool()
-            others = clusters.masked_fill(own, -torch.inf)
-            negatives = torch.cat([others, logits[:, labels < 0]], 1)
+            own = y[:, None] == torch.arange(clusters.shape[1], device=y.device)
+            outliers = logits.masked_fill(labels >= 0, -torch.inf)
+            negatives = torch.cat([clusters.masked_fill(own, -torch.inf), outliers], 1)
         losses = pair_attraction(positives, weights, negatives)
         return {
             "pairs": weighted_mean(losses, (weights.sum(1) > 0).float()),

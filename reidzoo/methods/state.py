@@ -46,6 +46,7 @@ class PseudoLabels:
     labels: Tensor
     tables: Mapping[str, Tensor] = field(default_factory=dict)
     version: int = 0
+    num_clusters: int = field(init=False)  # C; found once, since asking the device makes it wait
 
     def __post_init__(self) -> None:
         if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
@@ -53,11 +54,8 @@ class PseudoLabels:
                 f"pseudo-labels must be int64 [N], got {self.labels.dtype} "
                 f"{tuple(self.labels.shape)}; use labels.long()"
             )
-
-    @property
-    def num_clusters(self) -> int:
-        """Number of clusters, C."""
-        return int(self.labels.max()) + 1 if len(self.labels) else 0
+        largest = int(self.labels.max()) if len(self.labels) else -1
+        object.__setattr__(self, "num_clusters", largest + 1)
 
     def to(self, device: torch.device | str) -> "PseudoLabels":
         """The same labels on another device."""

@@ -81,7 +81,7 @@ def _spread(draws: Tensor, coin: Tensor, height: int, rows: int) -> Tensor:
     if 2 * rows > height:
         return (draws * (height - rows + 1)).long()
     free = (draws * (height - 2 * rows + 1)).long().sort(dim=0).values
-    top = free + torch.tensor([[0], [rows]], device=draws.device)
+    top = free + rows * torch.arange(2, device=draws.device)[:, None]
     return torch.where(coin < 0.5, top, top.flip(0))
 
 

@@ -4,14 +4,15 @@ import torch
 from torch import Tensor, nn
 
 
-def wave(maps: Tensor, offset: int, rate: float = 1.5, keep: float = 0.3) -> Tensor:
+def wave(maps: Tensor, offset: Tensor | int, rate: float = 1.5, keep: float = 0.3) -> Tensor:
     """Keep a band of rows, multiply the others.
 
     Source: Wang et al., "Attentive WaveBlock", 2020, and its code.
 
     Args:
         maps: [B, C, h, w].
-        offset: first row of the band, 0 <= offset <= h - round(keep * h).
+        offset: first row of the band, 0 <= offset <= h - round(keep * h); a number, or a scalar
+            where the maps are.
         rate: factor of the other rows.
         keep: height of the band as a fraction of h, rounded half to even.
 
@@ -21,9 +22,9 @@ def wave(maps: Tensor, offset: int, rate: float = 1.5, keep: float = 0.3) -> Ten
     >>> wave(torch.ones(1, 1, 4, 1), offset=1).flatten()
     tensor([1.5000, 1.0000, 1.5000, 1.5000])
     """
-    factors = maps.new_full((maps.shape[2], 1), rate)
-    factors[offset : offset + round(keep * maps.shape[2])] = 1
-    return maps * factors
+    row = torch.arange(maps.shape[2], device=maps.device)[:, None]  # [h, 1]
+    inside = (row >= offset) & (row < offset + round(keep * maps.shape[2]))
+    return maps * torch.where(inside, 1.0, rate).to(maps.dtype)
 
 
 class WaveBlock(nn.Module):
@@ -48,7 +49,8 @@ class WaveBlock(nn.Module):
         if not (self.training and self.active):
             return maps
         height = maps.shape[2]
-        offset = int(torch.randint(height - round(self.keep * height) + 1, ()))
+        places = height - round(self.keep * height) + 1
+        offset = torch.randint(places, (), device=maps.device)  # drawn there: nobody waits
         return wave(maps, offset, self.rate, self.keep)
 
 

@@ -18,10 +18,10 @@ def slow_update(rows, features, labels, momentum, rule):
     """The definition, sample by sample."""
     rows = rows.clone()
     if rule == "mean":
-        for f, y in zip(features, labels, strict=True):
+        for f, y in zip(features[labels >= 0], labels[labels >= 0], strict=True):
             rows[y] = F.normalize(momentum * rows[y] + (1 - momentum) * f, dim=0)
         return rows
-    for y in labels.unique():
+    for y in labels[labels >= 0].unique():
         mine = features[labels == y]
         f = mine[(mine @ rows[y]).argmin()] if rule == "hardest" else mine.mean(0)
         rows[y] = F.normalize(momentum * rows[y] + (1 - momentum) * f, dim=0)
@@ -35,7 +35,7 @@ def test_update_is_the_loop(rule, seed, batch, clusters):
     torch.manual_seed(seed)
     memory = ClusterMemory(16, momentum=0.3, update=rule)
     memory.reset(unit(clusters, 16))
-    features, labels = unit(batch, 16), torch.randint(clusters, (batch,))
+    features, labels = unit(batch, 16), torch.randint(-1, clusters, (batch,))
     expected = slow_update(memory.rows, features, labels, 0.3, rule)
     memory.update(features, labels)
     torch.testing.assert_close(memory.rows, expected, atol=1e-6, rtol=0)
@@ -82,6 +82,23 @@ def test_reset_copies():
     memory.reset(rows)
     move_in_turn(memory.rows, unit(1, 4), torch.tensor([0]), 0.5)
     assert not torch.equal(memory.rows, rows)
+
+
+def test_parts_have_a_norm_each():
+    memory = InstanceMemory(0, 4, momentum=0.2)
+    memory.reset(unit(2, 3, 4))
+    features, expected = unit(1, 3, 4), memory.rows.clone()
+    expected[1] = F.normalize(0.2 * expected[1] + 0.8 * features[0], dim=-1)
+    memory.update(features, torch.tensor([1]))
+    torch.testing.assert_close(memory.rows, expected)
+
+
+def test_what_is_no_number_stays_visible():
+    memory = ClusterMemory(2)
+    memory.reset(torch.eye(2))
+    memory.update(torch.tensor([[torch.nan, 0.0]]), torch.tensor([0]))
+    assert memory.rows[0].isnan().all()
+    assert memory.rows[1].tolist() == [0.0, 1.0]
 
 
 def test_unknown_rule_names_the_allowed_ones():
