@@ -49,15 +49,8 @@ def run_evaluation(asked: Namespace, options: Sequence[str]) -> None:
     trained_on = model.config.get("data")
     name = asked.data or trained_on or DEFAULT_DATA
     data = make_data(name, options, settings_of(model, asked.model, name))
-    if not (data.splits.query and data.splits.gallery):
-        raise UserError(
-            f"--data {name}: it has no labelled query and gallery to evaluate on; for a folder of "
-            "your own see --data.labelled and --data.table"
-        )
-    query, gallery = (
-        embed_records(model, data, records, f"embedding {part}")
-        for part, records in (("query", data.splits.query), ("gallery", data.splits.gallery))
-    )
+    check_test(data, name)
+    query, gallery = embed_test(model, data)
     scores: Scores = dict(score_splits(query, gallery, data.splits, asked.rerank))
     scores |= score_verification(query, gallery, data.splits)
     scores["camera_pairs"] = score_cameras(query, gallery, data.splits, asked.rerank)
@@ -140,6 +133,23 @@ def make_data(name: str, options: Sequence[str], settings: Layer) -> ReIDDataMod
     data.prepare_data()
     data.setup()
     return data
+
+
+def check_test(data: ReIDDataModule, name: str) -> None:
+    """Refuse data without a labelled test set."""
+    if not (data.splits.query and data.splits.gallery):
+        raise UserError(
+            f"--data {name}: it has no labelled query and gallery to evaluate on; for a folder of "
+            "your own see --data.labelled and --data.table"
+        )
+
+
+def embed_test(model: LoadedEmbedder, data: ReIDDataModule) -> tuple[Tensor, Tensor]:
+    """Unit rows of query and gallery, on the model's device."""
+    return (
+        embed_records(model, data, data.splits.query, "embedding query"),
+        embed_records(model, data, data.splits.gallery, "embedding gallery"),
+    )
 
 
 def embed_records(
