@@ -15,6 +15,7 @@ MAIN = {
     "--logger NAME": "csv, wandb or tensorboard; metrics.csv is written in any case [csv]",
     "--logger.images true": "also log pictures; person images are sensitive [false]",
     "--seed N": "seed of everything random [1]",
+    "--compile BACKEND": "compile the backbone: inductor or another backend of torch.compile",
     "--trainer.OPTION": "any option of Lightning's Trainer: --trainer.devices 4",
     "--print_config": "print all settings as YAML for --config, and stop",
     "--help": "this; with --method (and --data): every option and its published value",

@@ -61,6 +61,12 @@ def build_parser(method: type, data: type) -> ArgumentParser:
         default=None,
         help="Continue a run: its folder, a checkpoint, or auto (newest with these settings).",
     )
+    parser.add_argument(
+        "--compile",
+        type=str | None,
+        default=None,
+        help="Backend of torch.compile for the backbone (inductor, ...); null: not compiled.",
+    )
     return parser
 
 

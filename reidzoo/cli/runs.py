@@ -18,7 +18,7 @@ from reidzoo.files import find_checkpoint
 
 RUN = "REIDZOO_RUN"  # tells the processes that Lightning starts what rank 0 has chosen
 FREE = {  # settings that two runs may differ in and still be the same run
-    "": ("resume", "output", "logger", "guard"),
+    "": ("resume", "output", "logger", "guard", "compile"),
     "cluster": ("unusable", "patience"),
     "data": ("workers", "test_batch_size"),
     "trainer": (

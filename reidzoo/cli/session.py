@@ -23,6 +23,7 @@ from reidzoo.files import written_whole
 from reidzoo.laboratory.provenance import record
 from reidzoo.laboratory.stamps import stamp, stamp_run
 from reidzoo.methods.base import Method
+from reidzoo.models import compile_backbone
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def make_objects(session: Session, tree: Tree, weights: bool, read: bool) -> Nam
     objects.method.settings = describe(session, tree)
     if settings.init and weights:
         init_network(objects.method.network, settings.init)
+    if settings.compile:
+        compile_backbone(objects.method.network, settings.compile)
     return objects
 
 

@@ -7,6 +7,7 @@ from reidzoo.models.batch_norm import (
     use_ghost_batch_norm,
 )
 from reidzoo.models.cameras import CameraClassifier, reverse_gradient
+from reidzoo.models.compiling import compile_backbone
 from reidzoo.models.embedder import Embedder
 from reidzoo.models.masks import drop_blocks
 from reidzoo.models.options import EmbedderOptions
@@ -27,6 +28,7 @@ __all__ = [
     "Teacher",
     "TrainedEmbedder",
     "calibrate_batch_norm",
+    "compile_backbone",
     "drop_blocks",
     "load",
     "ramped_momentum",

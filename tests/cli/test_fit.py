@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+import reidzoo
 from reidzoo.fit import main
 
 
@@ -252,3 +253,15 @@ def _as_before():
     yield
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)
+
+
+def test_a_compiled_run_continues_without_compiling_and_is_loaded(tiny_hhcl, tmp_path, capsys):
+    words = [*tiny_hhcl, "--evaluate.every", "0", "--data.batches", "1"]
+    assert main([*words, "--compile", "eager", "--trainer.max_epochs", "1"]) == 0
+    assert main([*words, "--resume", "auto"]) == 0
+    assert "continuing" in capsys.readouterr().out
+    folder = latest(tmp_path)
+    assert not [name for name in weights(folder) if "_orig_mod" in name]
+    assert [row["epoch"] for row in rows(folder)] == ["0", "1"]
+    image = torch.zeros(2, 3, 48, 24, dtype=torch.uint8)
+    assert reidzoo.load(folder)(image).shape == (2, 64)
