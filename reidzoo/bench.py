@@ -10,6 +10,7 @@ from typing import Any
 
 from reidzoo.cli import errors
 from reidzoo.errors import UserError, nearest
+from reidzoo.files import write_text
 
 BENCHMARKS = {  # name -> (module, function, what it measures)
     "labels": ("labels", "bench_labels", "pseudo-labels after k-NN, against dense arrays"),
@@ -39,7 +40,7 @@ def bench(words: list[str]) -> None:
     options, json_path = understand(name, what, measure, rest)
     report = measure(**options)
     if json_path:
-        Path(json_path).write_text(json.dumps(asdict(report), indent=2) + "\n")
+        write_text(json_path, json.dumps(asdict(report), indent=2) + "\n")
     print(report.to_markdown())
 
 

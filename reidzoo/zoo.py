@@ -11,6 +11,7 @@ from pathlib import Path
 from reidzoo.cli import errors
 from reidzoo.cli.arguments import Arguments, existing
 from reidzoo.errors import UserError
+from reidzoo.files import write_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +35,7 @@ def zoo(argv: Sequence[str]) -> None:
         return
     document = Path(asked.fill)
     try:
-        document.write_text(zoo_table.fill(document.read_text("utf-8")), "utf-8")
+        write_text(document, zoo_table.fill(document.read_text("utf-8")))
     except ValueError as error:
         raise UserError(f"--fill {asked.fill}: {error}") from error
 

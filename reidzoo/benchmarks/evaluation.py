@@ -26,6 +26,7 @@ from reidzoo.benchmarks.machine import (
     threads,
 )
 from reidzoo.benchmarks.regimes import Regime
+from reidzoo.files import write_text
 from reidzoo.metrics import distance_blocks, retrieval_scores, retrieval_scores_from_distances
 
 IMAGES_PER_PERSON = 27  # in the galleries of Market-1501 and MSMT17
@@ -150,8 +151,8 @@ def bench_eval(
     if output is not None:
         Path(output).mkdir(parents=True, exist_ok=True)
         stem = f"eval_{queries}x{gallery}" + ("" if regime == "identities" else f"_{regime}")
-        Path(output, f"{stem}.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
-        Path(output, f"{stem}.md").write_text(report.to_markdown())
+        write_text(Path(output, f"{stem}.json"), json.dumps(asdict(report), indent=2) + "\n")
+        write_text(Path(output, f"{stem}.md"), report.to_markdown())
     return report
 
 

@@ -30,6 +30,7 @@ from reidzoo.data.dataset import DrawnImages, PlainImages
 from reidzoo.data.pixel_cache import cache_images
 from reidzoo.data.samplers import Draw
 from reidzoo.data.transforms import make_augmentation
+from reidzoo.files import write_text
 from reidzoo.images import ImageFiles
 
 PLAIN = "torchvision + Pillow"
@@ -128,8 +129,8 @@ def bench_input(
     )
     if output is not None:
         Path(output).mkdir(parents=True, exist_ok=True)
-        Path(output, "input.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
-        Path(output, "input.md").write_text(report.to_markdown())
+        write_text(Path(output, "input.json"), json.dumps(asdict(report), indent=2) + "\n")
+        write_text(Path(output, "input.md"), report.to_markdown())
     return report
 
 

@@ -16,7 +16,7 @@ from reidzoo.callbacks.evaluation import EvaluationCallback
 from reidzoo.callbacks.reporting import epoch_report
 from reidzoo.callbacks.rooms import datamodule_of
 from reidzoo.data.datamodule import ReIDDataModule
-from reidzoo.files import written_whole
+from reidzoo.files import write_text, written_whole
 from reidzoo.gallery.answers import Answers
 from reidzoo.methods.base import Method
 from reidzoo.methods.state import PseudoLabels
@@ -25,7 +25,7 @@ Kind = TypeVar("Kind", bound=pl.Callback)
 
 
 class RunFiles(pl.Callback):
-    """Writes results.json and pseudo_labels.csv after every epoch, the rest at the end.
+    """Writes results.json and pseudo_labels.csv after every epoch, the rest in the last one.
 
     The rest: queries.csv, each query and its average precision in the last evaluation;
     ranked_lists.png, what the model finds; clusters.png, what the clusters hold.
@@ -43,6 +43,7 @@ class RunFiles(pl.Callback):
     ) -> None:
         self.folder, self.stamp = Path(folder), stamp
         self.seconds: dict[str, float] = {}
+        self._drawn = False
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Results so far; a run that is killed has those of its last whole epoch."""
@@ -69,16 +70,21 @@ class RunFiles(pl.Callback):
         if evaluation.precisions is not None:
             with written_whole(self.folder / "ap.npy") as temporary:
                 np.save(temporary, evaluation.precisions)
-        with written_whole(self.folder / "results.json") as temporary:
-            temporary.write_text(json.dumps(results, indent=2) + "\n")
+        write_text(self.folder / "results.json", json.dumps(results, indent=2) + "\n")
         labels = clustering.labels
         if labels is not None:
             write_labels(self.folder / "pseudo_labels.csv", labels, datamodule_of(trainer))
+        if results["epochs"] == trainer.max_epochs:  # before the checkpoint that ends the run
+            self._draw(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that ends sooner than its epochs (max_time, early stopping) has all files, too."""
+        if trainer.is_global_zero and not self._drawn:
+            self._draw(trainer)
+
+    def _draw(self, trainer: pl.Trainer) -> None:
         """Write what the model finds, and what the clusters hold."""
-        if not trainer.is_global_zero:
-            return
+        self._drawn = True
         data, evaluation = datamodule_of(trainer), find(trainer, EvaluationCallback)
         if evaluation.precisions is not None:
             write_queries(self.folder / "queries.csv", evaluation.precisions, data)
@@ -157,16 +163,14 @@ def draw_answers(path: Path, answers: Answers, data: ReIDDataModule) -> None:
         [[data.splits.gallery[i] for i in row] for row in answers.gallery.tolist()],
         answers.distances.tolist(),
     )
-    with written_whole(path) as temporary:
-        save_sheet(sheet, temporary)
+    save_sheet(sheet, path)
 
 
 def draw_clusters(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> None:
     """Some clusters, from the purest to the most mixed."""
     from reidzoo.visual import cluster_sheet, save_sheet
 
-    with written_whole(path) as temporary:
-        save_sheet(cluster_sheet(data.splits.train, labels.labels.cpu()), temporary)
+    save_sheet(cluster_sheet(data.splits.train, labels.labels.cpu()), path)
 
 
 def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from reidzoo.callbacks.rooms import datamodule_of
 from reidzoo.data.datamodule import ReIDDataModule
-from reidzoo.files import written_whole
+from reidzoo.files import write_text
 from reidzoo.methods.base import Method
 
 ROWS = (("untrained", "untrained"), ("last", "last epoch"), ("best", "best epoch, chosen on test"))
@@ -72,8 +72,7 @@ class Card(pl.Callback):
             "run": str(self.folder),
         }
         print_pairs({name: text for name, text in rows.items() if text})
-        with written_whole(self.folder / "card.json") as file:
-            file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        write_text(self.folder / "card.json", json.dumps(rows, indent=2) + "\n")
 
 
 def count_images(data: ReIDDataModule) -> str:

@@ -4,7 +4,6 @@ Exit codes: 0 finished; 1 a failure that is not the user's (with its traceback);
 mistake; 130 stopped by Ctrl-C; 143 stopped by SIGTERM (SLURM preemption: `--resume auto` goes on).
 """
 
-import errno
 import importlib
 import os
 import re
@@ -17,9 +16,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reidzoo.cli.runs import process_rank
 from reidzoo.errors import UserError, nearest
+from reidzoo.files import STORAGE
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 128 + signal.SIGINT, 128 + signal.SIGTERM
-STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 RESUME = "--resume auto continues from the last finished epoch"
 WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", None: "null"}
 

@@ -26,7 +26,7 @@ from reidzoo.cli.training import mute
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.data.records import Record
 from reidzoo.errors import UserError
-from reidzoo.files import find_checkpoint, written_whole
+from reidzoo.files import find_checkpoint, write_text
 from reidzoo.gallery.scoring import score_cameras, score_splits, score_verification
 from reidzoo.laboratory.protocol import BEST, LAST, Protocol
 from reidzoo.laboratory.stamps import read_protocol
@@ -66,11 +66,8 @@ def run_evaluation(asked: Namespace, options: Sequence[str]) -> None:
     stamp = stamp_evaluation(Path(asked.model), model, name, data, asked.rerank)
     print_scores(about, scores)
     if asked.json:
-        with written_whole(Path(asked.json).expanduser()) as file:
-            file.write_text(
-                json.dumps(about | scores | {"protocol": stamp.tree()}, indent=2) + "\n",
-                encoding="utf-8",
-            )
+        figures = about | scores | {"protocol": stamp.tree()}
+        write_text(Path(asked.json).expanduser(), json.dumps(figures, indent=2) + "\n")
         print(f"figures in {asked.json}")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reidzoo.cli.layers import flatten
 from reidzoo.cli.runs import process_rank
 from reidzoo.errors import UserError
+from reidzoo.files import write_text
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import Logger
@@ -50,10 +51,11 @@ class LoggerOptions:
 
 def make_loggers(options: LoggerOptions, run: "Run", tree: "Tree") -> "list[Logger]":
     """The CSV file and the chosen service."""
-    from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+    from pytorch_lightning.loggers import TensorBoardLogger
 
-    table = CSVLogger(run.folder, name="", version="")  # flat: <run>/metrics.csv
-    loggers: list[Logger] = [table]
+    from reidzoo.cli.metrics_file import MetricsFile, read_rows
+
+    loggers: list[Logger] = [MetricsFile(run.folder, read_rows(run))]
     if options.name == "wandb":
         loggers.append(make_wandb(options, run.folder, tree))
     elif options.name == "tensorboard":
@@ -63,16 +65,6 @@ def make_loggers(options: LoggerOptions, run: "Run", tree: "Tree") -> "list[Logg
     return loggers
 
 
-def read_rows(run: "Run") -> list[dict[str, Any]]:
-    """Rows of metrics.csv that a resumed run keeps: those of finished epochs."""
-    path = run.folder / "metrics.csv"
-    if run.checkpoint is None or not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
-    return [row for row in rows if int(row.get("epoch", 0)) < run.finished]
-
-
 def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
     """Online where somebody is logged in, else offline; never asks, and a resumed run stays one."""
     import wandb
@@ -80,7 +72,7 @@ def make_wandb(options: LoggerOptions, folder: Path, tree: "Tree") -> "Logger":
 
     memo = folder / "wandb_id"
     if process_rank() == 0 and not memo.is_file():  # a sweep has chosen the id already
-        memo.write_text(os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4))
+        write_text(memo, os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4))
     offline = process_rank() != 0 or not is_logged_in()
     if offline and process_rank() == 0:
         print(f"W&B: this run is kept offline; to upload it: wandb sync {folder}/wandb/*run-*")

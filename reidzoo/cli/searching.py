@@ -32,8 +32,7 @@ def run_search(asked: Namespace, page: Path) -> None:
     print_searches(searches)
     sheet = page.with_suffix(".png")
     title = f"Search in {Path(asked.gallery).name}"
-    with written_whole(sheet) as temporary:
-        save_sheet(search_sheet(searches[:SHOWN], title), temporary)
+    save_sheet(search_sheet(searches[:SHOWN], title), sheet)
     known = "unknown" if threshold is None else f"{threshold:.3f}"
     facts = {
         "gallery": f"{len(gallery):,} images",

@@ -11,7 +11,7 @@ from reidzoo.cli import names
 from reidzoo.cli.card import Card, print_results
 from reidzoo.cli.choices import hints
 from reidzoo.cli.layers import Layer, Tree, keep_known, published
-from reidzoo.cli.loggers import close, log_findings, make_loggers, read_rows
+from reidzoo.cli.loggers import close, log_findings, make_loggers
 from reidzoo.cli.parser import build_parser, instantiate, settle, to_tree, to_yaml
 from reidzoo.cli.request import DEFAULT_DATA, Request
 from reidzoo.cli.runs import Run, announced, base_folder, find_run, new_folder, process_rank
@@ -19,7 +19,7 @@ from reidzoo.cli.training import make_trainer, mute
 from reidzoo.cli.weights import init_network
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
-from reidzoo.files import written_whole
+from reidzoo.files import remove_partial, write_text
 from reidzoo.laboratory.provenance import record
 from reidzoo.laboratory.stamps import stamp, stamp_run
 from reidzoo.methods.base import Method
@@ -95,8 +95,8 @@ def train(session: Session) -> None:
     if run is None:
         run = Run(new_folder(base_folder(tree, session.method, session.data)))
     if first:
-        with written_whole(run.folder / "config.yaml") as file:
-            file.write_text(to_yaml(tree), encoding="utf-8")
+        remove_partial(run.folder)
+        write_text(run.folder / "config.yaml", to_yaml(tree))
     epochs = objects.trainer.max_epochs
     if run.checkpoint is None or epochs < 0 or run.finished < epochs:
         with announced(run):
@@ -135,7 +135,6 @@ def make_objects(session: Session, tree: Tree, weights: bool, read: bool) -> Nam
 
 def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> None:
     """Build the Trainer and run it."""
-    kept = read_rows(run)
     recorded = record(tree, session.layers, session.options) if process_rank() == 0 else {}
     about = {name: getattr(objects.method, name) for name in ("paper", "year", "fidelity")}
     about["protocol"] = stamp(tree, {}, {}, recorded).tree()
@@ -147,8 +146,6 @@ def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> N
         run.folder, stamp=lambda results: stamp_run(run.folder, results, recorded).tree()
     )
     trainer = make_trainer(objects, files, card, loggers)
-    if kept and trainer.is_global_zero:
-        loggers[0].experiment.metrics.extend(kept)  # type: ignore[attr-defined]  # starts empty
     trainer.fit(objects.method, datamodule=objects.data, ckpt_path=run.checkpoint)
     if trainer.is_global_zero:
         log_findings(loggers, run.folder, objects.logger.images)

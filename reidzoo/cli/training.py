@@ -1,7 +1,6 @@
 """The Trainer as every run has it: callbacks, checkpoints, signals, and less noise."""
 
 import logging
-import os
 import signal
 import sys
 import warnings
@@ -10,44 +9,16 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 
 from reidzoo.callbacks import EpochLine, RunFiles
 from reidzoo.cli.card import Card
+from reidzoo.cli.checkpoints import AtomicCheckpoints, checkpoints
 from reidzoo.cli.errors import Terminated
 from reidzoo.errors import UserError
-
-MONITOR = "val/mAP"
-
-
-class AtomicCheckpoints(TorchCheckpointIO):
-    """A checkpoint is written beside its place and moved there: never half a file."""
-
-    def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
-        """Write, flush to the disk, rename."""
-        final = Path(path)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        partial = final.with_name(f".{final.name}.partial")
-        with partial.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(final)
-
-
-class BestCheckpoint(ModelCheckpoint):
-    """Keeps best.ckpt, the best epoch by test mAP; nothing before the first evaluation."""
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Data without query and gallery are never evaluated."""
-        if MONITOR in trainer.callback_metrics:
-            super().on_train_epoch_end(trainer, pl_module)
 
 
 class StopCleanly(pl.Callback):
@@ -117,24 +88,6 @@ def build(**options: Any) -> pl.Trainer:
         return pl.Trainer(**options)
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"--trainer: {error}") from error
-
-
-def checkpoints(folder: Path) -> list[ModelCheckpoint]:
-    """last.ckpt and best.ckpt, at ends of epochs only.
-
-    Two callbacks: a monitored one with `save_last` leaves last.ckpt at the best epoch.
-    """
-    common: dict[str, Any] = {
-        "dirpath": folder,
-        "save_top_k": 1,
-        "every_n_epochs": 1,
-        "save_on_train_epoch_end": True,
-        "enable_version_counter": False,
-    }
-    return [
-        ModelCheckpoint(filename="last", **common),
-        BestCheckpoint(filename="best", monitor=MONITOR, mode="max", **common),
-    ]
 
 
 def mute() -> None:

@@ -5,6 +5,7 @@ size or time of change differs, when other dimensions are asked for, or when it 
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,6 +82,9 @@ def _fingerprint(files: ImageFiles) -> str:
 def _decode_all(files: ImageFiles, path: Path) -> None:
     shape = (len(files), files.height, files.width, 3)
     pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # on a full disk an error now, not a bus error later
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     for place, index in zip(pixels, range(len(files)), strict=True):
         place[...] = files[index]
     pixels.flush()

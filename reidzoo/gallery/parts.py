@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reidzoo.files import written_whole
+from reidzoo.files import write_text
 
 
 class Parts:
@@ -66,8 +66,7 @@ class Parts:
             "length": self._length,
             "skipped": self.skipped,
         }
-        with written_whole(self.folder / "state.json") as temporary:
-            temporary.write_text(json.dumps(state), encoding="utf-8")
+        write_text(self.folder / "state.json", json.dumps(state))
 
     def rows(self) -> NDArray[np.float32]:
         """All rows so far [M, D], mapped from the file."""

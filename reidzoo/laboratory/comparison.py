@@ -15,7 +15,7 @@ from reidzoo.cli.errors import Terminated
 from reidzoo.cli.evaluation import make_data
 from reidzoo.cli.layers import Layer
 from reidzoo.errors import UserError
-from reidzoo.files import written_whole
+from reidzoo.files import write_text
 from reidzoo.laboratory import table
 from reidzoo.laboratory.grid import Grid, read_grid
 from reidzoo.laboratory.plot import plot
@@ -57,8 +57,7 @@ class Comparison:
             place.mkdir(parents=True, exist_ok=True)
             write_text(place / f"{self.grid.name}.md", text)
             write_json(place / f"{self.grid.name}.json", whole)
-            with written_whole(place / f"{self.grid.name}.png") as file:
-                plot(rows, f"{self.grid.name}: {self.grid.data}", file)
+            plot(rows, f"{self.grid.name}: {self.grid.data}", place / f"{self.grid.name}.png")
         return text
 
     def _histogram(self) -> dict[str, float]:
@@ -115,12 +114,6 @@ def write_methods(record: Path, grid: Grid, runs: dict[str, dict[int, Run]]) -> 
             write_json(path, results)
 
 
-def write_text(path: Path, text: str) -> None:
-    """A whole file or none."""
-    with written_whole(path) as file:
-        file.write_text(text, encoding="utf-8")
-
-
 def write_json(path: Path, tree: dict[str, Any]) -> None:
-    """The same as JSON."""
+    """JSON, as a whole file or none."""
     write_text(path, json.dumps(tree, indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reidzoo.files import written_whole
 from reidzoo.laboratory.statistics import mean_and_spread
 from reidzoo.laboratory.table import Row
 
@@ -31,4 +32,5 @@ def plot(rows: list[Row], title: str, path: Path) -> None:
     axes.set_title(title, loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    figure.savefig(path, format="png")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png")

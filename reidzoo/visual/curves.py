@@ -87,7 +87,7 @@ def curves(runs: Mapping[str, str | Path]) -> Image.Image:
     differ by their dashes.
 
     Args:
-        runs: name shown -> its `metrics.csv`, as Lightning's CSVLogger writes it.
+        runs: name shown -> its `metrics.csv`, as `reidzoo.fit` writes it.
 
     Returns:
         an RGB image; `save_sheet` writes it within a budget of bytes.

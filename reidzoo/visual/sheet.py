@@ -9,6 +9,8 @@ from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
+from reidzoo.files import written_whole
+
 Colour = tuple[int, int, int]
 
 RIGHT: Colour = (26, 152, 80)
@@ -170,7 +172,8 @@ def save_sheet(sheet: Image.Image, path: str | Path, budget: int = BUDGET) -> No
         smaller = sheet.convert("RGB").resize(size, Image.Resampling.LANCZOS)
         data = _encode(smaller.quantize(256, dither=Image.Dither.NONE))
         scale *= 0.8
-    Path(path).write_bytes(data)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _encode(image: Image.Image) -> bytes:
