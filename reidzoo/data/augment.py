@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from reidzoo.errors import UserError
 
+# The published runs erase after normalisation, with the ImageNet means as *normalised* values;
+# as pixels that is 255 * (mean * deviation + mean).
+ERASED = (152, 142, 127)
+ERASE_TRIES = 100
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -18,6 +23,8 @@ class Augment:
         erase: probability that a rectangle is erased.
         erase_area: smallest and largest erased share of the image.
         erase_aspect: smallest and largest height / width of the erased rectangle.
+        on_device: vary whole batches where the network is, in distribution as the loader's workers
+            do it (by albumentations, image by image); for machines with few cores per GPU.
     """
 
     flip: float = 0.5
@@ -27,6 +34,7 @@ class Augment:
     erase: float = 0.5
     erase_area: tuple[float, float] = (0.02, 0.4)
     erase_aspect: tuple[float, float] = (0.3, 1 / 0.3)
+    on_device: bool = False
 
     def __post_init__(self) -> None:
         for name in ("flip", "jitter_probability", "erase"):

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Subset
 from reidzoo import distributed
 from reidzoo.data.augment import Augment
 from reidzoo.data.dataset import Batch, DrawnImages, ImageSource, PlainImages, keep_batch
+from reidzoo.data.device_augment import augment_batch
 from reidzoo.data.formats.checks import with_notes
 from reidzoo.data.pixel_cache import CachedImages, cache_images
 from reidzoo.data.records import UNKNOWN_IDENTITY, Counts, Record, Splits
@@ -165,7 +166,7 @@ class ReIDDataModule(pl.LightningDataModule):
         dataset = DrawnImages(
             self._source(self.splits.train),
             self.cameras.tolist(),
-            make_augmentation(self.augment),
+            None if self.augment.on_device else make_augmentation(self.augment),
             self.views,
         )
         return DataLoader(
@@ -180,6 +181,15 @@ class ReIDDataModule(pl.LightningDataModule):
             pin_memory=self._on_cuda(),
             generator=torch.Generator().manual_seed(self.seed),
         )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Vary a training batch on its device, if that is where it shall be done."""
+        draw = batch.pop("draw", None)
+        if draw is not None:
+            image = batch["image"]
+            views = [augment_batch(image, draw, self.augment, v) for v in range(self.views)]
+            batch["image"] = views[0] if self.views == 1 else torch.stack(views, 1)
+        return batch
 
     def plain_loader(self, records: Sequence[Record], shard: Sequence[int]) -> DataLoader[Batch]:
         """Un-augmented batches of `image` uint8 [B, 3, H, W] and `index` [B], in shard order.

@@ -38,7 +38,8 @@ class DrawnImages(Dataset[Batch]):
     Args:
         source: images in index order.
         cameras: their cameras, -1 unknown.
-        augmentation: called with (image, key, view).
+        augmentation: called with (image, key, view); None leaves it to the device, for
+            which the keys [B, 3] come out as `draw`.
         views: 1 gives images [B, 3, H, W]; more give [B, views, 3, H, W].
     """
 
@@ -46,13 +47,13 @@ class DrawnImages(Dataset[Batch]):
         self,
         source: ImageSource,
         cameras: Sequence[int],
-        augmentation: Augmentation,
+        augmentation: Augmentation | None,
         views: int = 1,
     ) -> None:
         self.source = source
         self.cameras = cameras
         self.augmentation = augmentation
-        self.views = views
+        self.views = 1 if augmentation is None else views
 
     def __len__(self) -> int:
         return len(self.source)
@@ -67,14 +68,19 @@ class DrawnImages(Dataset[Batch]):
             (view for draw in draws for view in self._augmented(*draw)),
             (len(draws) * self.views, self.source.height, self.source.width, 3),
         )
-        return {
+        batch = {
             "image": image if self.views == 1 else image.view(-1, self.views, *image.shape[1:]),
             "index": torch.tensor([index for index, _ in draws]),
             "camera": torch.tensor([self.cameras[index] for index, _ in draws]),
         }
+        if self.augmentation is None:
+            batch["draw"] = torch.tensor([key for _, key in draws])
+        return batch
 
     def _augmented(self, index: int, key: Key) -> Iterable[Pixels]:
         image = self.source[index]
+        if self.augmentation is None:
+            return [image]
         return (self.augmentation(image, key, view) for view in range(self.views))
 
 

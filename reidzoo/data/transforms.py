@@ -17,14 +17,9 @@ import albumentations as A
 import cv2
 import numpy as np
 
-from reidzoo.data.augment import Augment
+from reidzoo.data.augment import ERASE_TRIES, ERASED, Augment
 from reidzoo.data.samplers import Key
 from reidzoo.images import Pixels
-
-# The published runs erase after normalisation, with the ImageNet means as *normalised* values;
-# as pixels that is 255 * (mean * deviation + mean).
-ERASED = (152, 142, 127)
-ERASE_TRIES = 100
 
 
 class KeyedTransform:

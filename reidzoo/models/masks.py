@@ -27,6 +27,25 @@ def keyed_uniform(index: Tensor, step: int, draws: int) -> Tensor:
     return _shift(bits, 40).float() * 2.0**-24
 
 
+def folded(keys: Tensor) -> Tensor:
+    """One number for each row of several, for `keyed_uniform`.
+
+    Args:
+        keys: [B, R] int64.
+
+    Returns:
+        [B] int64.
+
+    >>> one, other = folded(torch.tensor([[0, 1, 2], [0, 2, 1]])).tolist()
+    >>> one == other
+    False
+    """
+    number = torch.zeros_like(keys[:, 0])
+    for column in keys.unbind(1):
+        number = _mix(number + column + GOLDEN)
+    return number
+
+
 def drop_blocks(
     index: Tensor, step: int, size: tuple[int, int], ratio: float, width_ratio: float = 1.0
 ) -> Tensor:

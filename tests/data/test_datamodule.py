@@ -214,3 +214,17 @@ def test_the_cache_changes_no_bit(splits, tmp_path, monkeypatch, workers):
         for records in (splits.train, splits.query):
             assert same(data.plain_loader(records, [2, 0]), plain.plain_loader(records, [2, 0]))
     assert len(list(tmp_path.rglob("pixels.npy"))) == 2
+
+
+def test_on_the_device_images_are_varied_after_the_transfer(splits):
+    module = prepare(splits, views=2, augment=Augment(on_device=True))
+    raw = next(iter(module.train_dataloader()))
+    assert raw["image"].dim() == 4
+    images = raw["image"].clone()
+    batch = module.on_after_batch_transfer(dict(raw), 0)
+    assert batch.keys() == {"image", "index", "camera"}
+    assert batch["image"].shape == (len(images), 2, *images.shape[1:])
+    assert torch.equal(raw["image"], images)
+    again = module.on_after_batch_transfer(dict(raw), 0)
+    assert torch.equal(batch["image"], again["image"])
+    assert not torch.equal(batch["image"][:, 0], batch["image"][:, 1])

@@ -2,6 +2,7 @@
 
 import math
 import random
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from PIL import Image
 from scipy import stats
 from torchvision import transforms as reference
 
-from reidzoo.data.augment import Augment
-from reidzoo.data.transforms import ERASED, Jitter, make_augmentation
+from reidzoo.data.augment import ERASED, Augment
+from reidzoo.data.device_augment import augment_batch
+from reidzoo.data.transforms import Jitter, make_augmentation
 from reidzoo.errors import UserError
 
 H, W = 64, 32
@@ -67,6 +69,17 @@ def draw_ours(count):
         yield transform(coordinates(), (5, 0, position))
 
 
+def draw_on_device(count):
+    keys = torch.tensor([(5, 0, position) for position in range(count)])
+    images = torch.from_numpy(coordinates()).permute(2, 0, 1).expand(count, -1, -1, -1)
+    yield from augment_batch(images, keys, Augment()).permute(0, 2, 3, 1).numpy()
+
+
+@cache
+def measured(draw):
+    return np.array([measure(pixels) for pixels in draw(DRAWS)])
+
+
 def measure(pixels):
     """Read off what was drawn: flip, shift down and right, and the erased rectangle."""
     erased = (pixels == ERASED).all(-1)
@@ -82,9 +95,14 @@ def measure(pixels):
     return flip, down, right, rows, columns, top, left
 
 
-@pytest.fixture(scope="module")
-def samples():
-    return [np.array([measure(p) for p in draw(DRAWS)]) for draw in (draw_ours, draw_reference)]
+@pytest.fixture(params=[draw_ours, draw_on_device])
+def draw(request):
+    return request.param
+
+
+@pytest.fixture
+def samples(draw):
+    return measured(draw), measured(draw_reference)
 
 
 def test_the_fill_is_the_mean_taken_as_a_normalised_value():
@@ -123,11 +141,9 @@ def test_choices_are_independent_of_each_other(samples):
     assert np.abs(correlation).max() < 4 / math.sqrt(DRAWS)
 
 
-def test_mean_and_spread_of_every_pixel_agree_with_the_reference():
+def test_mean_and_spread_of_every_pixel_agree_with_the_reference(draw):
     count = 1500
-    ours, theirs = (
-        np.stack(list(draw(count))).astype(float) for draw in (draw_ours, draw_reference)
-    )
+    ours, theirs = (np.stack(list(way(count))).astype(float) for way in (draw, draw_reference))
     error = np.sqrt((ours.var(0) + theirs.var(0)) / count)
     z = (ours.mean(0) - theirs.mean(0)) / error
     assert np.abs(z).max() < 6
@@ -208,3 +224,46 @@ def test_jitter_draws_its_parameters_as_specified():
 def test_impossible_options_are_refused_in_one_line(options, words):
     with pytest.raises(UserError, match=words):
         Augment(**options)
+
+
+def test_on_the_device_a_draw_depends_on_every_part_of_its_key_and_on_nothing_else():
+    augment = Augment(jitter=0.8)
+    image = torch.randint(0, 256, (3, H, W), dtype=torch.uint8)
+    keys = [(1, 2, 3), *((seed, 2, 3) for seed in range(4, 12))]
+    keys += [(1, epoch, 3) for epoch in range(4, 12)] + [(1, 2, place) for place in range(4, 12)]
+    batch = augment_batch(image.expand(len(keys), -1, -1, -1), torch.tensor(keys), augment)
+    alone = [augment_batch(image[None], torch.tensor([key]), augment)[0] for key in keys]
+    assert torch.equal(batch, torch.stack(alone))
+    for first in (1, 9, 17):
+        assert any(not torch.equal(one, batch[0]) for one in batch[first : first + 8])
+    views = [augment_batch(image[None], torch.tensor(keys[:1]), augment, v) for v in range(1, 9)]
+    assert any(not torch.equal(view[0], batch[0]) for view in views)
+
+
+def test_on_the_device_everything_can_be_switched_off_and_padding_may_exceed_the_image():
+    image = torch.from_numpy(coordinates()).permute(2, 0, 1).expand(50, -1, -1, -1)
+    keys = torch.tensor([(0, 0, position) for position in range(50)])
+    assert torch.equal(augment_batch(image, keys, Augment(flip=0, pad=0, erase=0)), image)
+    moved = augment_batch(image, keys, Augment(flip=0, pad=100, erase=0))
+    assert not all(one.any() for one in moved)
+    assert any(one.any() for one in moved)
+
+
+def test_jitter_on_the_device_has_the_distribution_of_the_other():
+    augment = Augment(flip=0, pad=0, erase=0, jitter=0.8)
+    colour = np.array([120, 90, 50], dtype=np.uint8)
+    transform = make_augmentation(augment)
+    keys = [(3, 0, position) for position in range(4000)]
+    theirs = np.array([transform(colour[None, None].copy(), key)[0, 0] for key in keys])
+    image = torch.from_numpy(colour)[:, None, None].expand(len(keys), -1, 1, 1)
+    ours = augment_batch(image, torch.tensor(keys), augment)[..., 0, 0].numpy()
+    untouched = [(sample == colour).all(1).sum() for sample in (ours, theirs)]
+    assert stats.binomtest(untouched[0], len(keys), 0.2).pvalue > 1e-3
+    # Differences of channels see saturation and single gains, channels see brightness and gamma.
+    for see in (
+        lambda c: c[:, 0],
+        lambda c: c[:, 1],
+        lambda c: c[:, 2],
+        lambda c: c[:, 0] - c[:, 2],
+    ):
+        assert stats.ks_2samp(see(ours.astype(int)), see(theirs.astype(int))).pvalue > 1e-3
