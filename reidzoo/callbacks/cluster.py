@@ -12,10 +12,9 @@ from torch import Tensor
 from reidzoo import distributed
 from reidzoo.callbacks.calibration import calibrate
 from reidzoo.callbacks.diagnostics import describe_labels
+from reidzoo.callbacks.label_sources import given_labels, true_labels
 from reidzoo.callbacks.reporting import ReportingCallback
 from reidzoo.callbacks.rooms import datamodule_of, extract_records
-from reidzoo.clustering.contracts import renumber
-from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
 from reidzoo.files import below_common_folder
 from reidzoo.methods.base import Method
@@ -41,6 +40,8 @@ class ClusterCallback(ReportingCallback):
             says so, and ends the run after `patience` such refreshes in a row; "stop" ends it at
             once. Without labels before, the run ends.
         patience: see `unusable`.
+        keep_labels: keep the labels of every refresh as pseudo_labels/epoch_001.csv, ... in the
+            run folder, named after the epoch that trains on them, counted from 1.
     """
 
     def __init__(
@@ -50,12 +51,13 @@ class ClusterCallback(ReportingCallback):
         oracle: bool = False,
         unusable: Literal["keep", "stop"] = "keep",
         patience: int = 3,
+        keep_labels: bool = False,
     ) -> None:
         for name, value, unit in (("every", every, "epochs"), ("patience", patience, "refreshes")):
             if value < 1:
                 raise UserError(f"--cluster.{name} {value}: must be 1 or more {unit}")
         super().__init__()
-        self.every, self.oracle = every, oracle
+        self.every, self.oracle, self.keep_labels = every, oracle, keep_labels
         self.unusable, self.patience = unusable, patience
         self.kept = 0  # refreshes in a row that left the labels as they were
         self.next_epoch = 0
@@ -81,6 +83,8 @@ class ClusterCallback(ReportingCallback):
                 "choose a method without cameras (python -m reidzoo.zoo)"
             )
         self.truth = true_labels(method, data) if self.oracle else None
+        if method.labels_from is not None:
+            method.use_labels(given_labels(method, data))
         method.num_cameras = data.num_cameras
         data.configure(views=method.views, sampling=method.sampling)
         # What `reidzoo.load` must know about images, also where no command line has told it.
@@ -112,6 +116,11 @@ class ClusterCallback(ReportingCallback):
         self.kept = int(state_dict.get("kept", 0))  # checkpoints of version 0.1.0 have none
         saved = state_dict["labels"]
         self.labels = None if saved is None else PseudoLabels.from_state_dict(saved)
+
+    @property
+    def refreshed(self) -> bool:
+        """Whether this epoch began with a refresh."""
+        return bool(self.report)
 
     def _begin(self, trainer: pl.Trainer, method: Method, epoch: int) -> None:
         if self._begun == epoch:
@@ -196,22 +205,6 @@ class ClusterCallback(ReportingCallback):
                 f"labels, the last one: {fault}; then --resume auto"
             )
         log.warning("The previous labels stay, since %s", fault)
-
-
-def true_labels(method: Method, data: ReIDDataModule) -> PseudoLabels:
-    """The identities as if a clusterer had found them.
-
-    Raises:
-        UserError: the data has no identities, or the method's labels are more than clusters.
-    """
-    if not data.has_identities:
-        raise UserError("--cluster.oracle true: the data has no identities to train on")
-    if method.label_on == "never" or type(method).pseudo_label is not Method.pseudo_label:
-        raise UserError(
-            f"--cluster.oracle true: {type(method).__name__} makes labels of its own kind; use a "
-            "method that takes them from its clusterer, such as cluster_contrast or hhcl"
-        )
-    return PseudoLabels(renumber(data.identities))
 
 
 def unsound_features(bank: FeatureBank) -> str | None:

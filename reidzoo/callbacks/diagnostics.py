@@ -84,7 +84,7 @@ def stability(previous: Tensor, labels: Tensor) -> float:
 
 def describe_features(features: Tensor, labels: Tensor, cameras: Tensor) -> dict[str, float]:
     """What unit rows [N, D] say about cameras [N] and labels [N], from a sample of the rows."""
-    if len(features) < 2:
+    if len(features) < 2 or not features.isfinite().all():  # the previous labels may have stayed
         return {}
     rows = evenly_spaced(len(features), SAMPLE).to(features.device)
     nearest = nearest_others(features, rows, NEAREST)

@@ -56,13 +56,15 @@ class RunFiles(pl.Callback):
         results: dict[str, Any] = {"epochs": trainer.current_epoch + 1}
         if clustering.oracle:
             results["oracle"] = True
+        assert isinstance(pl_module, Method)
+        if pl_module.labels_from is not None:
+            results["labels_from"] = pl_module.labels_from
         results["tested_on"] = describe_test(datamodule_of(trainer))
         results["evaluations"] = len(evaluation.history)
         results |= summarise(evaluation.history)
         results["cluster"] = {
             key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
         }
-        assert isinstance(pl_module, Method)
         results["threshold"] = pl_module.settings.get("threshold")
         results["seconds"] = self.seconds
         if self.stamp is not None:
@@ -74,6 +76,10 @@ class RunFiles(pl.Callback):
         labels = clustering.labels
         if labels is not None:
             write_labels(self.folder / "pseudo_labels.csv", labels, datamodule_of(trainer))
+            if clustering.keep_labels and clustering.refreshed:
+                kept = self.folder / "pseudo_labels" / f"epoch_{results['epochs']:03d}.csv"
+                kept.parent.mkdir(exist_ok=True)
+                write_labels(kept, labels, datamodule_of(trainer))
         if results["epochs"] == trainer.max_epochs:  # before the checkpoint that ends the run
             self._draw(trainer)
 

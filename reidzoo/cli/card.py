@@ -61,7 +61,7 @@ class Card(pl.Callback):
             "settings": ", ".join(self.layers) or "class defaults (nothing published)",
             "data": f"{self.data} {data.splits.edition}".strip(),
             "scarcity": str(data.scarcity),
-            "labels": describe_oracle(trainer),
+            "labels": describe_labels(trainer, pl_module),
             "images": count_images(data),
             "batch": describe_batch(trainer, data),
             "batch norm": describe_norm(trainer, pl_module, data),
@@ -90,8 +90,10 @@ def count_images(data: ReIDDataModule) -> str:
     return ", ".join(part for part in (*parts, cameras, known) if part)
 
 
-def describe_oracle(trainer: pl.Trainer) -> str:
-    """A warning where a run is no unsupervised one."""
+def describe_labels(trainer: pl.Trainer, method: Method) -> str:
+    """Where labels come from if not from clusters; a warning where a run is no unsupervised one."""
+    if method.labels_from is not None:
+        return f"given by {method.labels_from} (--method.labels), the same in every epoch"
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     oracle = any(getattr(callback, "oracle", False) for callback in callbacks)
     return "true identities (--cluster.oracle): a supervised bound" if oracle else ""

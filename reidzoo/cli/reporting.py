@@ -1,6 +1,5 @@
 """What `reidzoo.report` does: read run folders, ask networks about their data, write a page."""
 
-import csv
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from reidzoo.errors import UserError
 from reidzoo.files import below_common_folder, read_json, written_whole
 from reidzoo.gallery.answers import best_and_worst, evenly, first_answers
 from reidzoo.gallery.scoring import score_queries
+from reidzoo.label_files import read_labels
 from reidzoo.models import LoadedEmbedder, load
 from reidzoo.visual.curves import read_metrics
 from reidzoo.visual.projection import choose_sample, project
@@ -137,7 +137,7 @@ def take_pictures(
     if root and not options and not Path(root).expanduser().is_dir():
         raise UserError(f"the data are not in {root} any more; give --data.root DIR")
     data = make_data(name, options, settings)
-    labels = read_labels(folder / "pseudo_labels.csv", data.splits.train)
+    labels = last_labels(folder / "pseudo_labels.csv", data.splits.train)
     identities = np.array([record.identity for record in data.splits.train])
     known = identities if (identities >= 0).any() else labels
     sample = choose_sample(known if len(known) else identities)
@@ -194,20 +194,15 @@ def rank(
     return found
 
 
-def read_labels(path: Path, train: Sequence[Record]) -> NDArray[np.int64]:
+def last_labels(path: Path, train: Sequence[Record]) -> NDArray[np.int64]:
     """The last pseudo-label of each training image [N]; empty if the run has left none.
 
     Images are matched by their place below the common folder: the data may have moved.
+
+    Raises:
+        UserError: the file is about other images; --data.root may say where the right ones are.
     """
     if not path.is_file():
         return np.zeros(0, np.int64)
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = below_common_folder(row["path"] for row in rows)
-    labels = dict(zip(names, (int(row["label"]) for row in rows), strict=True))
-    here = below_common_folder(record.path for record in train)
-    if labels.keys() != set(here):
-        raise UserError(
-            f"{path}: made from other images than those of the data now; give --data.root DIR"
-        )
-    return np.array([labels[name] for name in here], dtype=np.int64)
+    images = below_common_folder(record.path for record in train)
+    return np.array(read_labels(path, images, "pseudo-labels"), dtype=np.int64)

@@ -80,7 +80,7 @@ def check_paths(configs: Sequence[Layer], options: Sequence[str]) -> None:
         key, equals, value = option.removeprefix("--").partition("=")
         if option.startswith("--") and (equals or position + 1 < len(options)):
             given[key] = (f"--{key}", value if equals else options[position + 1])
-    for key in ("data.root", "init", "resume"):
+    for key in ("data.root", "init", "resume", "method.labels"):
         source, value = given.get(key, ("", None))
         if value is None or value in ("null", "") or (key == "resume" and value == "auto"):
             continue

@@ -19,7 +19,7 @@ from reidzoo.files import find_checkpoint
 RUN = "REIDZOO_RUN"  # tells the processes that Lightning starts what rank 0 has chosen
 FREE = {  # settings that two runs may differ in and still be the same run
     "": ("resume", "output", "logger", "guard", "compile"),
-    "cluster": ("unusable", "patience"),
+    "cluster": ("unusable", "patience", "keep_labels"),
     "data": ("workers", "test_batch_size"),
     "trainer": (
         "max_epochs",

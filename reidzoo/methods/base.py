@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reidzoo import distributed
 from reidzoo.clustering import JaccardDBSCAN
 from reidzoo.clustering.contracts import CamerasIn, Clusterer, LabelFilter
+from reidzoo.clustering.given import GivenLabels
 from reidzoo.methods.optimization import Optimization
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import Embedder, EmbedderOptions
@@ -33,6 +36,9 @@ class Method(pl.LightningModule):
         clusterer: features -> pseudo-labels.
         filters: label filters, applied in this order after the clusterer.
         optimization: optimiser and learning-rate schedule.
+        labels: train on given labels: a CSV (path, label) of all training images, or a run, of
+            which its pseudo_labels.csv. They take the place of the clusterer's, in every epoch and
+            without filters.
     """
 
     paper: ClassVar[str] = ""  # authors, title, venue
@@ -44,6 +50,7 @@ class Method(pl.LightningModule):
     # Not a ClassVar: an option of a method may decide how its batches are drawn.
     sampling: Literal["pk", "random", "pk+outliers", "every"] = "pk"
     extract_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
+    uses_clusterer: ClassVar[bool] = True  # whether training uses what the clusterer finds
     label_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
     remember: ClassVar[tuple[str, ...]] = ("global",)  # outputs that `update` receives
 
@@ -54,6 +61,7 @@ class Method(pl.LightningModule):
         clusterer: Clusterer = JaccardDBSCAN(),
         filters: Sequence[LabelFilter] = (),
         optimization: Optimization = Optimization(),
+        labels: str | None = None,
     ) -> None:
         super().__init__()
         self.network_options = network
@@ -62,6 +70,7 @@ class Method(pl.LightningModule):
         self.refresh_epoch = 0  # of the refresh under way; ClusterCallback sets it
         self.filters = tuple(filters)
         self.optimization = optimization
+        self.labels_from = labels
         self.labels: PseudoLabels | None = None
         self.num_cameras = 0  # V of the data, known from setup on
         self.settings: dict[str, Any] = {}  # what the checkpoint says about itself, plain values
@@ -115,6 +124,10 @@ class Method(pl.LightningModule):
         for label_filter in self.filters:
             labels = label_filter(labels, features, cameras)
         return labels
+
+    def use_labels(self, labels: NDArray[np.int64]) -> None:
+        """From now on the clusterer finds these labels [N], and no filter changes them."""
+        self._clusterer, self.filters = GivenLabels(labels), ()
 
     @property
     def num_features(self) -> int:

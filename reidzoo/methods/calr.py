@@ -54,6 +54,7 @@ class CALR(CALRIntra):
     """
 
     cameras_in: ClassVar[CamerasIn] = {"clustering": (), "loss": ()}
+    uses_clusterer = True
 
     def __init__(
         self,

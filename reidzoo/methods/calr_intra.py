@@ -47,6 +47,7 @@ class CALRIntra(Method):
     fidelity = "exact to the released code"
     needs = frozenset({"cameras"})
     cameras_in: ClassVar[CamerasIn] = {"clustering": ()}
+    uses_clusterer = False
 
     def __init__(
         self,

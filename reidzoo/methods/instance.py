@@ -32,6 +32,7 @@ class Instance(Method):
     sampling = "random"
     extract_on = "never"
     label_on = "never"
+    uses_clusterer = False
     remember = ()
 
     def __init__(self, *, temperature: float = 0.1, **base: Any) -> None:

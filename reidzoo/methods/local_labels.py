@@ -1,6 +1,5 @@
 """CALR's local labels: found at once, in its first stage, or read from a file."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from reidzoo.clustering import Clusterer
 from reidzoo.errors import UserError
-from reidzoo.files import below_common_folder
+from reidzoo.label_files import read_labels
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 
 OPTION = "--method.local_labels"
@@ -55,26 +54,6 @@ def read_local_labels(path: Path, images: Sequence[str]) -> Tensor:
         [N] int64, -1 where a camera has no local labels.
 
     Raises:
-        UserError: no such columns, or images that the file does not name.
+        UserError: no such columns, or other images.
     """
-    file = path / "pseudo_labels.csv" if path.is_dir() else path
-    try:
-        with file.open(newline="") as opened:
-            rows = list(csv.DictReader(opened))
-        column = "local" if rows and "local" in rows[0] else "label"
-        found = {row["path"]: int(row[column]) for row in rows}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{OPTION} {file}: cannot be read ({error})") from error
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{OPTION} {file}: needs the columns path and local (whole numbers); a run of "
-            "--method calr_intra writes them"
-        ) from error
-    labels = dict(zip(below_common_folder(found), found.values(), strict=True))
-    missing = [image for image in images if image not in labels]
-    if missing:
-        raise UserError(
-            f"{OPTION} {file}: {len(missing)} of {len(images)} images are not in it (first: "
-            f"{missing[0]}); it must come from the same data set"
-        )
-    return torch.tensor([labels[image] for image in images])
+    return torch.tensor(read_labels(path, images, OPTION, ("local", "label")))

@@ -61,6 +61,7 @@ class SelectiveContrastive(Method):
     sampling = "random"
     extract_on = "start"
     label_on = "start"
+    uses_clusterer = False
     remember = ("global", "parts")
 
     def __init__(
