@@ -4,7 +4,6 @@ import logging
 import signal
 import sys
 import warnings
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
