@@ -1,11 +1,9 @@
 """From a grid to its table: run what is missing, write what is known after every run."""
 
 import json
-import platform
 import shlex
 import signal
 from argparse import Namespace
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,11 +14,14 @@ from reidzoo.cli.evaluation import make_data
 from reidzoo.cli.layers import Layer
 from reidzoo.errors import UserError
 from reidzoo.files import write_text
-from reidzoo.laboratory import table
 from reidzoo.laboratory.grid import Grid, read_grid
+from reidzoo.laboratory.markdown import markdown
+from reidzoo.laboratory.page import PAGE, RECORDS, page
+from reidzoo.laboratory.planning import plan
 from reidzoo.laboratory.plot import plot
 from reidzoo.laboratory.references import score_histograms
 from reidzoo.laboratory.runs import Run, Workers, read_runs
+from reidzoo.laboratory.table import Row, Runs, as_json, make_rows
 
 OURS = ".results.json"  # of a method and data set, as `reidzoo.zoo` reads it
 
@@ -40,25 +41,34 @@ class Comparison:
         self.folder = output / grid.name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.histogram = self._histogram()
+        self.planned = plan(grid)
+
+    def read(self) -> tuple[Runs, list[Row]]:
+        """What is finished, as runs and as rows.
+
+        Raises:
+            UserError: the rows were not made under one protocol, and the grid does not allow it.
+        """
+        runs = read_runs(self.grid, self.folder)
+        return runs, make_rows(self.grid, runs, self.histogram, self.planned)
 
     def write(self) -> str:
         """Write <grid>.md, .json and .png from what is finished; returns the Markdown."""
-        runs = read_runs(self.grid, self.folder)
-        rows = table.make_rows(self.grid, runs, self.histogram)
-        text = table.markdown(self.grid, rows, self.command)
-        about = {"versions": {name: version(name) for name in ("torch", "pytorch-lightning")}}
-        about["versions"]["python"] = platform.python_version()
-        whole = table.as_json(self.grid, rows, self.command, about)
-        places = [self.folder]
+        runs, rows = self.read()
+        whole = as_json(self.grid, rows, self.command)
+        text = markdown(whole)
+        write_text(self.folder / f"{self.grid.name}.md", text)
+        self._write_figures(self.folder, rows, whole)
         if self.record is not None:
-            places.append(self.record / "results")
+            self._write_figures(self.record / RECORDS, rows, whole)
             write_methods(self.record, self.grid, runs)
-        for place in places:
-            place.mkdir(parents=True, exist_ok=True)
-            write_text(place / f"{self.grid.name}.md", text)
-            write_json(place / f"{self.grid.name}.json", whole)
-            plot(rows, f"{self.grid.name}: {self.grid.data}", place / f"{self.grid.name}.png")
+            write_page(self.record)
         return text
+
+    def _write_figures(self, place: Path, rows: list[Row], whole: dict[str, Any]) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        write_json(place / f"{self.grid.name}.json", whole)
+        plot(rows, f"{self.grid.name}: {self.grid.data}", place / f"{self.grid.name}.png")
 
     def _histogram(self) -> dict[str, float]:
         """Scores of the colour histograms, computed once."""
@@ -78,6 +88,7 @@ def run_comparison(asked: Namespace, command: str) -> None:
     grid = read_grid(Path(asked.grid))
     record = Path(asked.record).expanduser() if asked.record else None
     comparison = Comparison(grid, command, Path(asked.output).expanduser(), record)
+    comparison.read()  # a grid that mixes protocols is refused before it is trained
     failed: list[str] = []
     if not asked.table:
         workers = Workers(comparison.folder, lambda line: print(line, flush=True))
@@ -88,6 +99,12 @@ def run_comparison(asked: Namespace, command: str) -> None:
     print(f"\ntable, figures and plot: {comparison.folder / grid.name}.md, .json, .png")
     if failed:
         raise UserError(f"{len(failed)} runs failed ({'; '.join(failed)}); their log.txt says why")
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page of all recorded grids of a folder of experiments; returns its path."""
+    write_text(folder / PAGE, page(folder))
+    return folder / PAGE
 
 
 def terminate(number: int, frame: FrameType | None) -> None:

@@ -1,9 +1,11 @@
 """A grid: rows of `reidzoo.fit` options, each run with every seed.
 
+about: Which of two losses is better?  # a sentence above the table
 data: synthetic
 seeds: [0, 1, 2]
 common: --trainer.max_epochs 16        # options of every row: one text, or a list of words
 baseline: plain                        # the row that others are compared with; else the first
+may_differ: [batch, epochs]            # what the rows change on purpose, of the fields of a stamp
 rows:
 plain: --method cluster_contrast
 supervised: [--method, cluster_contrast, --cluster.oracle, true]
@@ -21,8 +23,9 @@ from typing import Any
 import yaml
 
 from reidzoo.errors import UserError, nearest
+from reidzoo.laboratory.agreement import MUST_AGREE
 
-KEYS = ("data", "seeds", "common", "baseline", "rows")
+KEYS = ("data", "seeds", "common", "baseline", "rows", "may_differ", "about")
 OWN = {  # options of `reidzoo.fit` that the grid decides
     "--data": "data",
     "--seed": "seeds",
@@ -43,6 +46,9 @@ class Grid:
         rows: name -> options of `reidzoo.fit`, the common ones in front.
         common: the options that all rows share.
         baseline: name of the row that the others are compared with.
+        may_differ: fields of a stamp in which rows differ on purpose; in all others that
+            `agreement.MUST_AGREE` names they are held to agree.
+        about: what it is for, in words.
     """
 
     name: str
@@ -51,6 +57,8 @@ class Grid:
     rows: dict[str, Words]
     common: Words
     baseline: str
+    may_differ: tuple[str, ...] = ()
+    about: str = ""
 
     def cells(self) -> Iterator["Cell"]:
         """Every run, seed by seed, so that a half-finished grid is balanced."""
@@ -111,6 +119,10 @@ def read_grid(path: Path) -> Grid:
     baseline = str(tree.get("baseline", next(iter(options))))
     if baseline not in options:
         raise UserError(f"{path}: baseline: {baseline}: no such row; {nearest(baseline, options)}")
+    differing = tree.get("may_differ", [])
+    for field in differing if isinstance(differing, list) else [differing]:
+        if field not in MUST_AGREE:
+            raise UserError(f"{path}: may_differ: {field}: {nearest(str(field), MUST_AGREE)}")
     return Grid(
         name=path.stem,
         data=str(tree.get("data", "synthetic")),
@@ -118,6 +130,8 @@ def read_grid(path: Path) -> Grid:
         rows={row: (*common, *words) for row, words in options.items()},
         common=common,
         baseline=baseline,
+        may_differ=tuple(differing),
+        about=" ".join(str(tree.get("about", "")).split()),
     )
 
 

@@ -42,6 +42,7 @@ class Protocol:
         data: name of the data set trained on.
         edition: which edition of it (V1 or V2, preset, archive).
         split: "train" or "train+val".
+        scarcity: what was taken from the training images on purpose, or "nothing".
         tested_on: edition and number of images that were searched.
         identities: whether true identities were the labels (a supervised bound).
         cameras: which parts read camera ids.
@@ -67,6 +68,7 @@ class Protocol:
     data: str | None = None
     edition: str | None = None
     split: str | None = None
+    scarcity: str | None = None
     tested_on: str | None = None
     identities: bool | None = None
     cameras: Cameras = Cameras()

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import yaml
 from numpy.typing import NDArray
 
 from reidzoo.laboratory.grid import Cell, Grid
+from reidzoo.laboratory.protocol import Protocol
+from reidzoo.laboratory.stamps import read_protocol
 
 Report = Callable[[str], None]
 PATIENCE = 20  # seconds that a run has to end when it is told to
@@ -27,10 +29,12 @@ class Run:
     Args:
         results: its results.json.
         precisions: average precision of each query [Q], None where it was not kept.
+        protocol: its stamp.
     """
 
     results: dict[str, Any]
     precisions: NDArray[np.float64] | None
+    protocol: Protocol = field(default_factory=Protocol)
 
 
 def read_run(folder: Path) -> Run | None:
@@ -47,7 +51,8 @@ def read_run(folder: Path) -> Run | None:
     if "last" not in results or results["epochs"] < config["trainer"]["max_epochs"]:
         return None
     precisions = run / "ap.npy"
-    return Run(results, np.load(precisions) if precisions.is_file() else None)
+    kept = np.load(precisions) if precisions.is_file() else None
+    return Run(results, kept, read_protocol(run))
 
 
 def read_runs(grid: Grid, folder: Path) -> dict[str, dict[int, Run]]:
@@ -61,6 +66,8 @@ def read_runs(grid: Grid, folder: Path) -> dict[str, dict[int, Run]]:
 
 class Workers:
     """Runs cells, some at a time; `stop` ends those under way, which can be continued later.
+
+    With Weights & Biases the runs of a grid are one group, named after it.
 
     Args:
         folder: of the grid.
@@ -108,8 +115,7 @@ class Workers:
     def _run(self, cell: Cell) -> None:
         place = self.folder / cell.folder
         place.mkdir(parents=True, exist_ok=True)
-        own = ("--output", str(place), "--resume", "auto")
-        words = [sys.executable, "-m", "reidzoo.fit", *cell.options, *own]
+        words = [sys.executable, "-m", "reidzoo.fit", *fit_words(cell, self.folder)]
         with (place / "log.txt").open("ab") as log:
             process = subprocess.Popen(words, stdout=log, stderr=log)
             self._running.add(process)
@@ -123,6 +129,17 @@ class Workers:
         elif not self._stopped:
             self.failed.append(name)
             self.report(f"{name}: failed, see {place / 'log.txt'}: {last_line(place / 'log.txt')}")
+
+
+def fit_words(cell: Cell, folder: Path) -> list[str]:
+    """The words after `python -m reidzoo.fit` for a cell of the grid in a folder.
+
+    >>> fit_words(Cell("plain", 0, ("--method", "hhcl")), Path("runs/compare/mine"))[:2]
+    ['--logger.group', 'mine']
+    """
+    place = folder / cell.folder
+    group = ("--logger.group", folder.name)  # in front: a grid may say it otherwise
+    return [*group, *cell.options, "--output", str(place), "--resume", "auto"]
 
 
 def last_line(path: Path) -> str:

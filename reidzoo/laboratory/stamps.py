@@ -13,6 +13,7 @@ import yaml
 from reidzoo import clustering
 from reidzoo.cli import names
 from reidzoo.cli.layers import Tree
+from reidzoo.data.scarcity import Scarcity
 from reidzoo.errors import UserError
 from reidzoo.files import read_json
 from reidzoo.laboratory.protocol import LAST, Cameras, Protocol
@@ -64,6 +65,7 @@ def stamp(config: Tree, card: Tree, results: Tree, recorded: Tree) -> Protocol:
         test_evaluations=results.get("evaluations", planned_evaluations(config, epochs)),
         reranking=bool(results.get("reranked", False)),
         flip_test=bool(results.get("flipped", False)),
+        scarcity=str(Scarcity(**data.get("scarcity", {}))) or "nothing",
         image_size=f"{data['height']} x {data['width']}" if "height" in data else None,
         samples_per_bn=card_says.get("samples_per_bn", network.get("samples_per_bn")),
         batch=images_per_step(config),

@@ -48,7 +48,7 @@ def test_a_run_without_a_stamp_gets_one(old_run):
     found = read_protocol(old_run)
     assert found == Protocol(
         method="hhcl", data="synthetic", edition="standard preset, drawing seed 0",
-        split="train", tested_on="standard preset, drawing seed 0: 266 queries",
+        split="train", scarcity="nothing", tested_on="standard preset, drawing seed 0: 266 queries",
         identities=False, cameras=Cameras(True, False, False, False), selection="last",
         test_evaluations=5, reranking=False, flip_test=False, image_size="64 x 32",
         samples_per_bn=64, batch=64, batches=60, epochs=16, backbone="small", weights="random",
@@ -204,6 +204,8 @@ def test_recorded_fields_are_plain():
         ("--data folder --data.batches null", "batches", "one pass"),
         ("--data synthetic --trainer.accumulate_grad_batches 2", "batch", 128),
         ("--data synthetic --cluster.oracle true", "identities", True),
+        ("--data synthetic --data.scarcity.images 0.5", "scarcity", "images 0.5, seed 0"),
+        ("--data synthetic", "scarcity", "nothing"),
         ("--data synthetic --evaluate.every 0", "test_evaluations", 2),
         ("--data synthetic --evaluate.untrained false", "test_evaluations", 4),
     ],

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,11 +7,14 @@ import yaml
 from PIL import Image
 
 from reidzoo.errors import UserError
+from reidzoo.laboratory.agreement import MUST_AGREE
 from reidzoo.laboratory.comparison import write_methods
 from reidzoo.laboratory.grid import Grid
+from reidzoo.laboratory.markdown import markdown
 from reidzoo.laboratory.plot import plot
+from reidzoo.laboratory.protocol import Cameras, Protocol
 from reidzoo.laboratory.runs import Run, read_run
-from reidzoo.laboratory.table import as_json, make_rows, markdown
+from reidzoo.laboratory.table import as_json, make_rows
 
 
 @pytest.fixture
@@ -24,7 +28,17 @@ def finished(precisions, oracle=False):
     scores = {"mAP": float(np.mean(precisions)), "cmc1": 0.5, "epoch": 2.0}
     results = {"epochs": 2, "last": scores, "untrained": scores | {"mAP": 0.1}}
     results |= {"cluster": {"ari": 0.25}, "seconds": {"epoch": 12.0}}
-    return Run(results | ({"oracle": True} if oracle else {}), np.array(precisions))
+    results["best"] = scores | {"mAP": scores["mAP"] + 0.05}
+    cameras = Cameras(True, False, False, False)
+    stamp = Protocol(
+        tested_on="all", cameras=cameras, identities=oracle, epochs=2, backbone="small"
+    )
+    return Run(results | ({"oracle": True} if oracle else {}), np.array(precisions), stamp)
+
+
+def text(grid, rows):
+    """The table as Markdown, by way of JSON."""
+    return markdown(json.loads(json.dumps(as_json(grid, rows, "the command"))))
 
 
 @pytest.fixture
@@ -38,12 +52,14 @@ def runs():
 
 def test_table_says_what_differs_and_what_is_missing(grid, runs):
     rows = make_rows(grid, runs, {"mAP": 0.3, "cmc1": 0.4})
-    lines = markdown(grid, rows, "the command").splitlines()
+    lines = text(grid, rows).splitlines()
     table = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("|")}
-    assert table["colour histogram"] == "| colour histogram |  | 30.0 | 40.0 |  |  |  |"
+    assert table["colour histogram"] == "| colour histogram |  | 30.0 | 40.0 |  |  |  |  |"
     assert table["untrained"].startswith("| untrained | 2 | 10.0 ± 0.0 |")
-    assert table["hhcl"] == "| hhcl | 2 | 40.0 ± 0.0 | 50.0 ± 0.0 | 25.0 ± 0.0 | 12 ± 0 |  |"
-    assert "| 1 of 2 | 70.0 | 50.0 | 25.0 | 12 |" in table["spcl"]
+    assert table["hhcl"] == (
+        "| hhcl | 2 | 40.0 ± 0.0 | 50.0 ± 0.0 | 25.0 ± 0.0 | 45.0 ± 0.0 | 12 ± 0 |  |"
+    )
+    assert "| 1 of 2 | 70.0 | 50.0 | 25.0 | 75.0 | 12 |" in table["spcl"]
     assert "different: +30.0 (" in table["spcl"]
     assert "| 2 | 90.0 ± 0.0 |" in table["bound (true identities)"]
     assert lines[-1] == "**Incomplete**, not finished yet: spcl (seed 1)."
@@ -51,37 +67,104 @@ def test_table_says_what_differs_and_what_is_missing(grid, runs):
 
 def test_a_complete_table_says_nothing_of_the_kind(grid, runs):
     runs["spcl"][1] = runs["spcl"][0]
-    assert "Incomplete" not in markdown(grid, make_rows(grid, runs, None), "")
+    assert "Incomplete" not in text(grid, make_rows(grid, runs, None))
 
 
 def test_a_row_without_runs_is_there_and_empty(grid, runs):
     rows = make_rows(grid, runs | {"spcl": {}}, None)
-    text = markdown(grid, rows, "")
-    assert "| spcl | 0 of 2 |  |  |  |  |  |" in text
-    assert "spcl (seed 0, 1)" in text
+    assert "| spcl | 0 of 2 |  |  |  |  |  |  |" in text(grid, rows)
+    assert "spcl (seed 0, 1)" in text(grid, rows)
 
 
 def test_without_precisions_seeds_are_compared(grid, runs):
-    runs = {row: {s: Run(run.results, None) for s, run in own.items()} for row, own in runs.items()}
+    for own in runs.values():
+        own |= {seed: replace(run, precisions=None) for seed, run in own.items()}
     runs["hhcl"][1].results["last"]["mAP"] = 0.41
     rows = {row.name: row for row in make_rows(grid, runs, None)}
     assert rows["bound"].against.sources == "seeds"
     assert rows["spcl"].against is None  # one seed
 
 
-def test_rows_tested_on_other_images_are_refused(grid, runs):
-    runs["hhcl"][0].results["tested_on"] = "hard preset"
-    runs["spcl"][0].results["tested_on"] = "easy preset"
-    with pytest.raises(UserError, match=r"tested_on differs \(easy preset; hard preset\)"):
+def changed(runs, row, **fields):
+    """The runs with other fields in the stamps of a row."""
+    own = {s: replace(r, protocol=replace(r.protocol, **fields)) for s, r in runs[row].items()}
+    return runs | {row: own}
+
+
+def test_rows_of_different_protocols_are_refused_in_one_line(grid, runs):
+    mixed = changed(runs, "spcl", epochs=9, tested_on="other images", image_size="64 x 32")
+    with pytest.raises(UserError) as caught:
+        make_rows(grid, mixed, None)
+    assert str(caught.value) == (
+        "small: the rows differ in tested_on (all: hhcl, bound; other images: spcl); epochs (2: "
+        "hhcl, bound; 9: spcl): make a grid for each, or say in this one "
+        "may_differ: [tested_on, epochs]"
+    )
+
+
+@pytest.mark.parametrize("field", MUST_AGREE)
+def test_every_field_that_must_agree_is_held_to_it(grid, runs, field):
+    def stamped(value):
+        if field == "cameras.test":
+            return {"cameras": Cameras(True, False, False, value)}
+        return {field: value}
+
+    for row in ("hhcl", "bound"):
+        runs = changed(runs, row, **stamped("one"))
+    mixed = changed(runs, "spcl", **stamped("other"))
+    with pytest.raises(UserError, match=rf"differ in {field} \("):
+        make_rows(grid, mixed, None)
+    make_rows(replace(grid, may_differ=(field,)), mixed, None)
+    make_rows(grid, changed(mixed, "spcl", **stamped(None)), None)  # unknown is no difference
+
+
+def test_seeds_of_one_row_are_held_to_one_protocol_too(grid, runs):
+    runs["hhcl"][1] = replace(runs["hhcl"][1], protocol=Protocol(batch=8))
+    runs["hhcl"][0] = replace(runs["hhcl"][0], protocol=Protocol(batch=16))
+    with pytest.raises(UserError, match=r"batch \(16: hhcl; 8: hhcl\)"):
         make_rows(grid, runs, None)
 
 
+def test_rows_tested_on_other_images_are_not_compared(grid, runs):
+    allowed = replace(grid, may_differ=("tested_on",))
+    runs["spcl"][0].results["tested_on"] = "hard preset"
+    runs["hhcl"][0].results["tested_on"] = "easy preset"
+    rows = {row.name: row for row in make_rows(allowed, runs, None)}
+    assert rows["spcl"].against is None
+
+
+def test_rows_stand_in_groups_by_cameras_and_backbone(grid, runs):
+    runs = changed(runs, "hhcl", cameras=Cameras(True, True, False, False))
+    lines = text(grid, make_rows(grid, runs, {"mAP": 0.3, "cmc1": 0.4})).splitlines()
+    heads = [line.split(" | ")[0].strip("| ").replace("|", "").strip() for line in lines]
+    found = [head for head in heads if head.startswith("*") or head in grid.rows]
+    assert [head for head in found if not head.startswith("**")] == [
+        "*nothing trained*",
+        "*small, cameras in sampler*",
+        "spcl",
+        "*small, cameras in sampler, clustering*",
+        "hhcl",
+        "*small, cameras in sampler, true identities*",
+    ]
+
+
+def test_protocol_below_the_table_says_what_is_shared_what_differs_what_is_unknown(grid, runs):
+    runs = changed(runs, "spcl", test_evaluations=5, eps_from="command line")
+    runs = changed(runs, "hhcl", test_evaluations=9, eps_from="class default")
+    shown = text(grid, make_rows(grid, runs, None))
+    assert "**Protocol** of the trained rows: tested_on all; cameras.test no; epochs 2" in shown
+    assert "- test_evaluations differs: 9: hhcl; 5: spcl" in shown
+    assert "- eps_from differs: class default: hhcl; command line: spcl" in shown
+    assert "- unknown: test_evaluations, eps_from (bound)" in shown
+
+
 def test_json_holds_the_figures_behind_the_table(grid, runs):
-    tree = json.loads(json.dumps(as_json(grid, make_rows(grid, runs, None), "do", {})))
+    tree = json.loads(json.dumps(as_json(grid, make_rows(grid, runs, None), "do")))
     spcl = next(row for row in tree["rows"] if row["name"] == "spcl")
     assert spcl["values"]["mAP"] == pytest.approx([0.7])
     assert spcl["missing"] == [1]
     assert spcl["against"]["value"] == pytest.approx(0.3)
+    assert spcl["protocol"]["cameras.sampler"] is True
     assert spcl["verdict"].startswith("different")
     assert (tree["command"], tree["baseline"]) == ("do", "hhcl")
 
@@ -110,11 +193,18 @@ def test_only_rows_that_are_a_method_go_to_its_folder(grid, runs, tmp_path):
     assert json.loads((tmp_path / "hhcl" / "synthetic.results.json").read_text()) == kept
 
 
+CONFIG = {
+    "method": {"name": "hhcl"},
+    "data": {"name": "synthetic"},
+    "trainer": {"max_epochs": 4},
+}
+
+
 def save(folder, epochs, mean):
     folder.mkdir(parents=True)
     results = {"epochs": epochs, "last": {"mAP": mean}}
     (folder / "results.json").write_text(json.dumps(results))
-    (folder / "config.yaml").write_text(yaml.safe_dump({"trainer": {"max_epochs": 4}}))
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
 
 
 def test_a_run_counts_when_its_last_epoch_is_done(tmp_path):
@@ -124,4 +214,5 @@ def test_a_run_counts_when_its_last_epoch_is_done(tmp_path):
     save(tmp_path / "hhcl_synthetic" / "2026-01-01_00-00-00_2", 4, 0.6)
     run = read_run(tmp_path)
     assert run.results["last"]["mAP"] == 0.6
+    assert (run.protocol.method, run.protocol.epochs) == ("hhcl", 4)
     assert run.precisions is None
