@@ -89,7 +89,8 @@ def protocol_lines(rows: Iterable[Tree]) -> list[str]:
     """What all trained rows share, what differs, and what nobody knows of some."""
     stamps = {row["name"]: row["protocol"] for row in rows if row["protocol"]["epochs"] != 0}
     fields = dict.fromkeys(field for stamp in stamps.values() for field in stamp)
-    same, differing, unknown = [], [], {}
+    same, differing = [], []
+    unknown: dict[str, list[str]] = {}
     for field in (field for field in fields if field not in GROUPED):
         values: dict[str, list[str]] = {}
         for row, stamp in stamps.items():

@@ -2,8 +2,11 @@ import pytest
 
 from reidzoo.cli.layers import experiments, published
 from reidzoo.cli.names import methods
+from reidzoo.compare import main
 from reidzoo.errors import UserError
+from reidzoo.laboratory.agreement import check_agreement
 from reidzoo.laboratory.grid import read_grid
+from reidzoo.laboratory.planning import plan
 
 
 @pytest.fixture
@@ -67,6 +70,51 @@ def test_mistakes_are_one_line(grid, text, said):
 
 def test_standard_grid_has_every_method_that_labels_the_whole_set():
     grid = read_grid(experiments() / "grids" / "synthetic_standard.yaml")
-    assert set(grid.rows) == (set(methods()) - {"calr_intra"}) | {"supervised"}
-    for row in set(grid.rows) - {"supervised"}:
+    own = {row for row, words in grid.rows.items() if "--cluster.oracle" not in words}
+    assert own == set(methods()) - {"calr_intra"}
+    assert len(own) < len(grid.rows)  # a supervised bound is a row, too
+    for row in own:
         assert published(row, grid.data) is not None
+
+
+GRIDS = sorted((experiments() / "grids").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
+def test_shipped_grids_are_accepted_and_hold_one_protocol(path):
+    grid = read_grid(path)
+    assert grid.about
+    planned = plan(grid)
+    assert planned.keys() == grid.rows.keys()
+    check_agreement({row: [stamp] for row, stamp in planned.items()}, grid.may_differ, grid.name)
+
+
+def test_every_method_with_settings_for_the_people_has_its_ablation():
+    names = {path.stem for path in GRIDS}
+    for method in set(methods()) - {"instance", "calr_intra"}:
+        settings = published(method, "synthetic")
+        if settings is not None:
+            assert f"ablation_{method}" in names
+            if "eps" in settings.tree["method"].get("clusterer", {}):
+                assert f"eps_{method}" in names
+
+
+def test_fields_that_may_differ_are_fields(grid):
+    rows = "rows: {a: --method hhcl, b: --method hhcl --trainer.max_epochs 2}\n"
+    assert grid(f"{rows}may_differ: [epochs]").may_differ == ("epochs",)
+    with pytest.raises(UserError, match=r"small.yaml: may_differ: epoch: .*did you mean epochs"):
+        grid(f"{rows}may_differ: [epoch]")
+
+
+def test_a_grid_that_mixes_protocols_is_refused_before_it_is_trained(tmp_path, capsys):
+    path = tmp_path / "mixed.yaml"
+    path.write_text(
+        "common: --data.preset tiny --data.workers 0\n"
+        "rows: {a: --method hhcl, b: --method hhcl --data.height 80 --trainer.max_epochs 3}\n"
+    )
+    assert main([str(path), "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        "reidzoo: mixed: the rows differ in image_size (64 x 32: a; 80 x 32: b); epochs (16: a; "
+        "3: b): make a grid for each, or say in this one may_differ: [image_size, epochs]\n"
+    )
+    assert not list(tmp_path.rglob("log.txt"))
