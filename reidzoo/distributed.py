@@ -109,6 +109,23 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (weights * values).sum() / denominator.clamp_min(tiny)
 
 
+def sum_of_means(values: Tensor, groups: Tensor) -> Tensor:
+    """Sum over groups of the mean of each in the global batch, exact under gradient averaging.
+
+    Args:
+        values: [B] losses per image, with gradient.
+        groups: [B] int64, which group each image belongs to; any numbers.
+
+    Returns:
+        Scalar.
+
+    >>> sum_of_means(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([7, 7, -1]))
+    tensor(7.)
+    """
+    sizes = (groups[:, None] == gather(groups)).sum(1)
+    return world_size() * (values / sizes).sum()
+
+
 def on_rank_zero(compute: Callable[[], Value]) -> Value:
     """Compute on rank 0 alone; its result, or its error, reaches every rank.
 

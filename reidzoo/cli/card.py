@@ -100,13 +100,15 @@ def describe_labels(trainer: pl.Trainer, method: Method) -> str:
 
 
 def describe_batch(trainer: pl.Trainer, data: ReIDDataModule) -> str:
-    """Identities x images, and over how many processes and steps.
+    """Identities (or proxies) x images, and over how many processes and steps.
 
     The product is what one optimiser step has seen.
     """
     W, A, K = trainer.world_size, trainer.accumulate_grad_batches, data.num_instances
-    paired = data.sampler.sampling != "random"
-    shape = f"{data.batch_size // K} identities x {K} images" if paired else "random images"
+    sampling = data.sampler.sampling
+    unit = "proxies" if sampling == "proxies" and data.camera_aware else "identities"
+    paired = f"{data.batch_size // K} {unit} x {K} images"
+    shape = "random images" if sampling == "random" else paired
     text = f"{data.batch_size} ({shape})"
     text += f" x {A} accumulated = {data.batch_size * A}" if A > 1 else ""
     text += f" on {W} processes" if W > 1 else ""

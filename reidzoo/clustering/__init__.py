@@ -8,6 +8,7 @@ Nothing here needs the rest of reidzoo, and nothing makes an N x N array.
 array([ 0,  0,  0,  0, -1])
 """
 
+from reidzoo.clustering.agreement import cross_agreement
 from reidzoo.clustering.camera_jaccard import CameraJaccardDBSCAN, camera_jaccard_graph
 from reidzoo.clustering.cameras import camera_gap, camera_weights
 from reidzoo.clustering.communities import Infomap
@@ -49,6 +50,7 @@ __all__ = [
     "camera_weights",
     "choose_eps",
     "choose_positives",
+    "cross_agreement",
     "dbscan",
     "density_scores",
     "find_pivots",

@@ -16,7 +16,7 @@ from torch.utils.data import Sampler
 
 Key = tuple[int, int, int]  # (seed, epoch, position in the global plan)
 Draw = tuple[int, Key]
-Sampling = Literal["pk", "random", "pk+outliers", "every"]
+Sampling = Literal["pk", "random", "pk+outliers", "every", "proxies"]
 Indices = NDArray[np.int64]
 
 OUTLIER = -1
@@ -51,7 +51,8 @@ class PlanSampler(Sampler[Draw]):
         num_images: N.
         sampling: "pk" draws K images of each of P clusters; "pk+outliers" puts K distinct outliers
             in every fourth block; "every" passes over all clusters, by K images, and all outliers,
-            by one; "random" draws all images in shuffled passes, without labels.
+            by one; "proxies" draws K images of each of P proxies, a cluster's images of one camera;
+            "random" draws all images in shuffled passes, without labels.
         cameras: [N] int64, -1 unknown; None switches camera-aware drawing off.
         seed: of the fit.
         rank: this process; it yields its contiguous part of each batch.
@@ -103,6 +104,8 @@ class PlanSampler(Sampler[Draw]):
             return plan_identities_and_outliers(array, self.cameras, self.shape, rng)
         if self.sampling == "every":
             return plan_every_label(array, self.cameras, self.shape, rng)
+        if self.sampling == "proxies" and self.cameras is not None:
+            return plan_identities(split_by_camera(array, self.cameras), None, self.shape, rng)
         return plan_identities(array, self.cameras, self.shape, rng)
 
     def __len__(self) -> int:
@@ -202,6 +205,19 @@ def plan_every_label(
     if single.any():
         plan[single] = outliers[deal(len(outliers), int(single.sum()), instances, rng)]
     return plan.reshape(shape.batches, -1)
+
+
+def split_by_camera(labels: Indices, cameras: Indices) -> Indices:
+    """Number the proxies, images of one cluster and one camera: [N], -1 outlier.
+
+    >>> split_by_camera(np.array([0, 0, 1, -1, 0]), np.array([0, 2, 0, 1, 0]))
+    array([ 0,  1,  2, -1,  0])
+    """
+    proxies = np.full_like(labels, OUTLIER)
+    kept = labels != OUTLIER
+    pairs = np.stack([labels[kept], cameras[kept]])
+    proxies[kept] = np.unique(pairs, axis=1, return_inverse=True)[1].ravel()
+    return proxies
 
 
 class _Clusters:

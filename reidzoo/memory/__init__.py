@@ -4,6 +4,7 @@ from reidzoo.memory.bank import ClusterMemory, InstanceMemory, MemoryBank
 from reidzoo.memory.hardest import HardInstanceMemory
 from reidzoo.memory.hybrid import HybridMemory
 from reidzoo.memory.mixture import MixtureMemory
+from reidzoo.memory.proxies import ProxyMemory
 from reidzoo.memory.rows import cluster_means
 from reidzoo.memory.search import NeighbourMemory
 
@@ -15,5 +16,6 @@ __all__ = [
     "MemoryBank",
     "MixtureMemory",
     "NeighbourMemory",
+    "ProxyMemory",
     "cluster_means",
 ]

@@ -44,11 +44,11 @@ class Method(pl.LightningModule):
     paper: ClassVar[str] = ""  # authors, title, venue
     year: ClassVar[int] = 0
     fidelity: ClassVar[str] = ""  # "exact to the released code" | "reconstruction: from ..."
-    needs: ClassVar[frozenset[str]] = frozenset()  # subset of {"cameras"}; checked before training
     cameras_in: ClassVar[CamerasIn] = {}  # own use of cameras, beside clusterer and filters
     views: ClassVar[int] = 1  # augmented views of an image in a batch
-    # Not a ClassVar: an option of a method may decide how its batches are drawn.
-    sampling: Literal["pk", "random", "pk+outliers", "every"] = "pk"
+    # Not ClassVars: an option may decide what a method needs and how its batches are drawn.
+    needs: frozenset[str] = frozenset()  # subset of {"cameras"}; checked before training
+    sampling: Literal["pk", "random", "pk+outliers", "every", "proxies"] = "pk"
     extract_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"
     uses_clusterer: ClassVar[bool] = True  # whether training uses what the clusterer finds
     label_on: ClassVar[Literal["epoch", "start", "never"]] = "epoch"

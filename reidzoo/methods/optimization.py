@@ -22,6 +22,7 @@ class Optimization:
         step_epochs: epochs between two steps of `schedule=step`.
         gamma: factor of one step.
         warmup_epochs: epochs of linear growth before the schedule takes full effect.
+        warmup_start: factor of the first of them; null: 1 / (warmup_epochs + 1).
     """
 
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -31,14 +32,21 @@ class Optimization:
     step_epochs: int = 20
     gamma: float = 0.1
     warmup_epochs: int = 0
+    warmup_start: float | None = None
 
     def factor(self, epoch: int, epochs: int) -> float:
         """What `lr` is multiplied by in an epoch (from 0) of a run of `epochs`.
 
         >>> [Optimization(step_epochs=2, gamma=0.5).factor(epoch, 6) for epoch in range(6)]
         [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+        >>> slow = Optimization(warmup_epochs=2, warmup_start=0.01)
+        >>> [slow.factor(epoch, 6) for epoch in range(4)]
+        [0.01, 0.505, 1.0, 1.0]
         """
-        warm = min(1.0, (epoch + 1) / (self.warmup_epochs + 1))
+        start = self.warmup_start
+        if start is None:
+            start = 1 / (self.warmup_epochs + 1)
+        warm = min(1.0, start + (1 - start) * epoch / max(self.warmup_epochs, 1))
         if self.schedule == "step":
             return float(warm * self.gamma ** (epoch // self.step_epochs))
         if self.schedule == "cosine":

@@ -26,6 +26,7 @@ class EmbedderOptions:
         width: channels of the first stage of "small" (null: 16).
         attention: block after stages 2 and 3 of a ResNet or of "small".
         waveblock: wave the maps of stages 2 and 3 while training.
+        stem_relu: ReLU after the first batch norm of a ResNet or of "small"; CAP's has none.
         samples_per_bn: batch norm statistics over groups of so many images; null: the whole batch.
         mean: per channel, of images in [0, 1].
         std: per channel, of images in [0, 1].
@@ -43,6 +44,7 @@ class EmbedderOptions:
     width: int | None = None
     attention: AttentionName = "none"
     waveblock: bool = False
+    stem_relu: bool = True
     samples_per_bn: int | None = None
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)

@@ -39,7 +39,7 @@ class ResNetTrunk(nn.Module):
         super().__init__()
         self.conv1 = conv1
         self.bn1 = nn.BatchNorm2d(conv1.out_channels)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu: nn.Module = nn.ReLU(inplace=True)
         self.maxpool = maxpool
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.attention2, self.attention3 = nn.Sequential(), nn.Sequential()
@@ -54,8 +54,13 @@ class ResNetTrunk(nn.Module):
         maps = self.layer4(maps)
         return maps
 
-    def add_attention(self, options: EmbedderOptions) -> None:
-        """Put attention and waves after stages 2 and 3; pretrained weights are loaded before."""
+    def adapt(self, options: EmbedderOptions) -> None:
+        """Take the stem's ReLU away, put attention and waves after stages 2 and 3, as asked.
+
+        Pretrained weights are loaded before.
+        """
+        if not options.stem_relu:
+            self.relu = nn.Identity()
         self.attention2 = build_attention(options, self.widths[1])
         self.attention3 = build_attention(options, self.widths[2])
 
@@ -105,7 +110,7 @@ def build_resnet(options: EmbedderOptions) -> ResNetTrunk:
     widths = [net.fc.in_features // shrink for shrink in (8, 4, 2, 1)]
     trunk = ResNetTrunk(net.conv1, net.maxpool, stages, widths)
     load_weights(trunk, options, partial(_fetch_imagenet, options.backbone))
-    trunk.add_attention(options)
+    trunk.adapt(options)
     return trunk
 
 
@@ -134,7 +139,7 @@ def build_small(options: EmbedderOptions) -> ResNetTrunk:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     load_weights(trunk, options, dict)
-    trunk.add_attention(options)
+    trunk.adapt(options)
     return trunk
 
 

@@ -177,7 +177,7 @@ def sampler(labels, *, epoch=0, seed=0, sampling="pk", rank=0, world_size=1):
     return result
 
 
-@pytest.mark.parametrize("sampling", ["pk", "random", "pk+outliers", "every"])
+@pytest.mark.parametrize("sampling", ["pk", "random", "pk+outliers", "every", "proxies"])
 def test_the_plan_is_a_pure_function_and_ranks_share_it(sampling):
     labels, same = torch.arange(60) % 12 - 1, {"epoch": 3, "sampling": sampling}
     whole = list(sampler(labels, **same))
@@ -194,6 +194,28 @@ def test_the_plan_is_a_pure_function_and_ranks_share_it(sampling):
     assert np.concatenate(rows, axis=1).reshape(80, 4).tolist() == [
         [index, *key] for index, key in whole
     ]
+
+
+def test_proxies_fill_blocks_with_images_of_one_cluster_and_camera():
+    labels = torch.arange(60) % 5 - 1  # and 3 cameras, in turn: 12 proxies of 4 images
+    drawn = np.array([index for index, _ in sampler(labels, sampling="proxies")]).reshape(-1, 2)
+    proxies = labels.numpy() * 3 + np.arange(60) % 3
+    assert (proxies[drawn][:, 0] == proxies[drawn][:, 1]).all()
+    assert (drawn[:, 0] != drawn[:, 1]).all()
+    assert set(proxies[drawn[:8, 0]].tolist()) <= set(range(12))
+    assert len(set(proxies[drawn].ravel().tolist())) == 12
+    for batch in proxies[drawn[:, 0]].reshape(5, 8):
+        assert len(set(batch.tolist())) == 8
+
+    without = PlanSampler(PlanShape(5, 16, 2), 60, "proxies", cameras=None)
+    without.set_plan(labels, 0)
+    assert without.plan.tolist() == sampler_without_cameras(labels).tolist()
+
+
+def sampler_without_cameras(labels):
+    plan = PlanSampler(PlanShape(5, 16, 2), 60, "pk", cameras=None)
+    plan.set_plan(labels, 0)
+    return plan.plan
 
 
 def test_labels_may_change_but_the_length_does_not():

@@ -20,7 +20,7 @@ EXACT = {"trainer_precision": "64-true"}
 
 
 def check_gathering() -> None:
-    """`weighted_mean` and `gather_with_gradient` equal one process with the joined batch."""
+    """Means over groups or weights, and `gather_with_gradient`, equal one process."""
     rank = distributed.rank()
     values = torch.arange(4.0, requires_grad=True)
     weights = torch.tensor([1.0, 0.0, 2.0, 1.0])
@@ -28,6 +28,9 @@ def check_gathering() -> None:
     mean = distributed.weighted_mean(mine, weights[2 * rank : 2 * rank + 2])
     both = distributed.gather(mean.detach()[None]).mean()
     assert torch.isclose(both, (weights * values).sum() / weights.sum())
+    groups = torch.tensor([5, 0, 5, 5])  # of values 0, 1, 2, 3
+    mean = distributed.sum_of_means(mine, groups[2 * rank : 2 * rank + 2])
+    assert torch.isclose(distributed.gather(mean.detach()[None]).mean(), torch.tensor(1 + 5 / 3))
 
     rows = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     local = rows[2 * rank : 2 * rank + 2].clone().requires_grad_()

@@ -12,6 +12,8 @@ from tests.tiny import TrueIdentities, fit, same_state, tiny_data, tiny_method
 
 NAMES = sorted(methods())
 ONE_OBJECTIVE = {  # options that keep a method from changing its loss between epochs
+    "CAP": {"method_inter_from": 0},
+    "PPLR": {"method_agreement_from": 0},
     "SelectiveContrastive": {"method_startup_epochs": 6},
 }
 

@@ -27,7 +27,7 @@ def test_given_labels_are_trained_on_as_they_are(name):
     rows = torch.nn.functional.normalize(rows)
     given = torch.randint(-1, 8, (N,), generator=generator)
     method.use_labels(given.numpy())
-    found = {"global": rows, "teacher": rows.roll(1, 0)}
+    found = {"global": rows, "teacher": rows.roll(1, 0), "parts": rows[:, None]}
     bank = FeatureBank(found, torch.arange(N) % 3)
     labels = method.pseudo_label(bank, None, 0).labels
     if kind.__name__ in REFINED:

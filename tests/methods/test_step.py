@@ -30,6 +30,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {  # ways through a step beside the 
     "hhcl": [{"method_memory": "instances", "method_smoothing": 0.1}],
     "jcl": [{"method_positive": "mean"}],
     "maskpre": [{"method_target": "region", "method_block_width": 0.5}],
+    "pplr": [{"method_camera_weight": 0.5, "method_agreement_from": 0}],
     "selective_contrastive": [{"method_startup_epochs": 0}],
 }
 CASES = [

@@ -77,6 +77,16 @@ def test_the_small_network_is_the_one_of_the_recipe():
     assert 0.165e6 < sum(parameter.numel() for parameter in narrow.parameters()) < 0.18e6
 
 
+@pytest.mark.parametrize("stem_relu", [True, False])
+def test_the_stem_may_go_without_its_relu(stem_relu):
+    trunk = Embedder(EmbedderOptions("small", weights=None, width=8, stem_relu=stem_relu)).backbone
+    image = torch.randn(2, 3, 32, 16)
+    stem = trunk.bn1(trunk.conv1(image))
+    stem = stem.relu() if stem_relu else stem
+    expected = trunk.layer4(trunk.layer3(trunk.layer2(trunk.layer1(stem))))
+    torch.testing.assert_close(trunk(image), expected)
+
+
 def test_bytes_are_normalised_and_floats_pass():
     embedder = Embedder(SMALL).eval()
     image = _bytes()
