@@ -24,10 +24,13 @@ def build_backbone(options: EmbedderOptions) -> "ResNetTrunk | TimmBackbone":
     128
     """
     name = options.backbone
-    if name == "small":
-        return build_small(options)
-    if name.removesuffix("_ibn_a") in RESNETS:
-        return build_resnet(options)
+    if name == "small" or name.removesuffix("_ibn_a") in RESNETS:
+        if options.pooling == "class" or options.tokens is not None:
+            raise UserError(
+                f"--method.network.pooling class and .tokens need a transformer, not "
+                f"--method.network.backbone {name}"
+            )
+        return build_small(options) if name == "small" else build_resnet(options)
 
     import timm  # takes two seconds, and most runs need none of it
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from reidzoo.errors import UserError, nearest
 
-PoolingName = Literal["gem", "avg", "max"]
+PoolingName = Literal["gem", "avg", "max", "class"]
 AttentionName = Literal["none", "cbam", "nonlocal"]
 
 
@@ -20,9 +20,12 @@ class EmbedderOptions:
         weights: "imagenet", a local file (.pth, .ckpt, .safetensors), or null for random weights.
         last_stride: stride of the last stage of the ResNets and of "small", 1 or 2; a timm
             backbone keeps its own.
-        pooling: generalised mean with a trainable exponent, average, or maximum.
+        pooling: generalised mean with a trainable exponent, average, or maximum; "class" takes a
+            transformer's class token instead.
         stripes: horizontal stripes pooled separately and concatenated.
         embedding: length of a linear layer between pooling and neck; 0 leaves it out.
+        tokens: rows and columns of patches that a transformer's positions are made for, 16 and 8
+            for 256 x 128 pixels in patches of 16; null: its own (others are interpolated).
         width: channels of the first stage of "small" (null: 16).
         attention: block after stages 2 and 3 of a ResNet or of "small".
         waveblock: wave the maps of stages 2 and 3 while training.
@@ -41,6 +44,7 @@ class EmbedderOptions:
     pooling: PoolingName = "gem"
     stripes: int = 1
     embedding: int = 0
+    tokens: tuple[int, int] | None = None
     width: int | None = None
     attention: AttentionName = "none"
     waveblock: bool = False
@@ -61,6 +65,8 @@ class EmbedderOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UserError(f"--method.network.{name} {value}: must be at least {least}")
+        if self.tokens is not None and min(self.tokens) < 1:
+            raise UserError(f"--method.network.tokens {list(self.tokens)}: must be at least [1,1]")
         if self.last_stride not in (1, 2):
             raise UserError(f"--method.network.last_stride {self.last_stride}: allowed: 1, 2")
 

@@ -28,7 +28,7 @@ class Pooling(nn.Module):
     The generalised mean is mean(clamp(x, 1e-6)^p)^(1/p) with one trainable exponent p.
 
     Args:
-        kind: "gem", "avg" or "max".
+        kind: "gem", "avg", "max", or "class" (the map is one class token: nothing to pool).
         stripes: number of stripes S; heights differ by one row where S does not divide h.
 
     >>> Pooling("avg", stripes=2)(torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]]))
@@ -76,7 +76,7 @@ class Pooling(nn.Module):
     def _pool(self, values: Tensor) -> Tensor:
         if self.kind == "max":
             return values.amax(dim=(2, 3))
-        if self.kind == "avg":
+        if self.kind in ("avg", "class"):
             return values.mean(dim=(2, 3))
         return values.clamp(min=1e-6).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
 
@@ -85,7 +85,7 @@ class Pooling(nn.Module):
         if self.kind == "max":
             pooled = values.masked_fill(~keep, -torch.inf).amax(dim=(2, 3))
             return pooled.masked_fill(count == 0, 0)
-        if self.kind == "avg":
+        if self.kind in ("avg", "class"):
             return (values * keep).sum(dim=(2, 3)) / count.clamp(min=1)
         powers = values.clamp(min=1e-6).pow(self.p) * keep
         mean = powers.sum(dim=(2, 3)) / count.clamp(min=1)

@@ -19,16 +19,17 @@ logger = logging.getLogger(__name__)
 
 OPTION = "--method.network.weights"
 CLASSIFIERS = ("fc.", "classifier.", "head.", "last_linear.")
-WRAPPERS = ("state_dict", "model")
+WRAPPERS = ("state_dict", "model", "teacher")  # the last one: of DINO
 
 
 class Ignored:
-    """Stands where a file has a figure of numpy, such as `best_mAP`: read by nobody.
+    """Stands where a file has `best_mAP` as a figure of numpy, or the options of DINO.
 
-    Nothing of numpy is called: these names of a pickle become this class, which does nothing.
+    Nothing of them is called: these names of a pickle become this class, which does nothing.
     """
 
     NAMES = (
+        "argparse.Namespace",
         "numpy.dtype",
         "numpy.ndarray",
         "numpy.core.multiarray.scalar",
@@ -47,7 +48,7 @@ class Ignored:
 def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
     """Read a .safetensors file or a torch checkpoint, never unpickling anything but tensors.
 
-    Figures of numpy beside them are passed over (`Ignored`).
+    Figures of numpy and parsed options beside them are passed over (`Ignored`).
 
     Args:
         path: the file.
@@ -80,7 +81,7 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
 
 
 def unwrap(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Look inside the usual wrappers ("state_dict", "model")."""
+    """Look inside the usual wrappers."""
     for wrapper in WRAPPERS:
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -173,7 +174,7 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], what: str) -> 
         if value.shape != target[name].shape:
             raise UserError(
                 f"{what}: {prefix}{name} is {list(value.shape)}, this network needs "
-                f"{list(target[name].shape)}; is it another backbone or width?"
+                f"{list(target[name].shape)}; is it another backbone, width or tokens?"
             )
     missing = [n for n in target if n not in matched and not n.endswith("num_batches_tracked")]
     if missing:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import pathlib
 from collections import OrderedDict
 
 import numpy as np
@@ -126,6 +127,111 @@ def test_rows_are_those_of_a_forward_pass_by_hand(tmp_path, network, release, fa
     assert (model.config["height"], model.config["width"]) == (height, 128)
 
 
+def transformer_state(length=384, patches=128, depth=12):
+    """Shapes of a ViT of TransReID-SSL, small random values."""
+    torch.manual_seed(0)
+    shapes = {
+        "cls_token": (1, 1, length),
+        "pos_embed": (1, 1 + patches, length),
+        "patch_embed.proj.weight": (length, 3, 16, 16),
+        "patch_embed.proj.bias": (length,),
+    }
+    for block in range(depth):
+        for name, (rows, columns) in {
+            "attn.qkv": (3 * length, length),
+            "attn.proj": (length, length),
+            "mlp.fc1": (4 * length, length),
+            "mlp.fc2": (length, 4 * length),
+        }.items():
+            shapes |= {f"blocks.{block}.{name}.weight": (rows, columns)}
+            shapes |= {f"blocks.{block}.{name}.bias": (rows,)}
+        for name in (f"blocks.{block}.norm1", f"blocks.{block}.norm2"):
+            shapes |= {f"{name}.weight": (length,), f"{name}.bias": (length,)}
+    shapes |= {"norm.weight": (length,), "norm.bias": (length,)}
+    return {name: 0.05 * torch.randn(shape) for name, shape in shapes.items()}
+
+
+def transformer_rows(state, neck, image):
+    """The class token after all blocks, batch norm, L2."""
+
+    def linear(name, values):
+        return F.linear(values, state[f"{name}.weight"], state[f"{name}.bias"])
+
+    def norm(name, values):
+        shape = values.shape[-1:]
+        return F.layer_norm(values, shape, state[f"{name}.weight"], state[f"{name}.bias"], 1e-6)
+
+    weight, bias = state["patch_embed.proj.weight"], state["patch_embed.proj.bias"]
+    tokens = F.conv2d(image / 127.5 - 1, weight, bias, stride=16).flatten(2).transpose(1, 2)
+    tokens = torch.cat([state["cls_token"].expand(len(image), -1, -1), tokens], 1)
+    tokens = tokens + state["pos_embed"]
+    for block in range(12):
+        name = f"blocks.{block}"
+        qkv = linear(f"{name}.attn.qkv", norm(f"{name}.norm1", tokens))
+        query, key, value = (
+            part.unflatten(2, (-1, 64)).transpose(1, 2) for part in qkv.chunk(3, dim=2)
+        )
+        weights = (query @ key.transpose(2, 3) / 8).softmax(3)
+        mixed = (weights @ value).transpose(1, 2).flatten(2)
+        tokens = tokens + linear(f"{name}.attn.proj", mixed)
+        hidden = F.gelu(linear(f"{name}.mlp.fc1", norm(f"{name}.norm2", tokens)))
+        tokens = tokens + linear(f"{name}.mlp.fc2", hidden)
+    return F.normalize(neck(norm("norm", tokens)[:, 0]))
+
+
+def test_rows_of_a_transformer_are_those_by_hand(tmp_path):
+    state, neck = transformer_state(), nn.BatchNorm1d(384).eval()
+    neck.running_mean.normal_()
+    saved = {f"module.{name}": value for name, value in state.items()}
+    saved |= {f"module.bottleneck.{name}": value for name, value in neck.state_dict().items()}
+    torch.save({"state_dict": saved, "best_mAP": np.float64(0.88)}, tmp_path / "vit.pth.tar")
+    model = reidzoo.load(tmp_path / "vit.pth.tar")
+    assert model.config["method"] == "released: TransReID-SSL"
+    assert (model.config["height"], model.config["width"]) == (256, 128)
+    image = torch.randint(0, 256, (2, 3, 256, 128), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = transformer_rows(state, neck, image)
+        torch.testing.assert_close(model(image), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pretrained_transformer_is_a_backbone(tmp_path):
+    """As DINO saves it: a teacher with its head, beside the options of the run."""
+    state = transformer_state()
+    teacher = {f"backbone.{name}": value for name, value in state.items()}
+    content = {"teacher": teacher | {"head.mlp.0.bias": torch.ones(2)}}
+    torch.save(content | {"args": argparse.Namespace(arch="vit_small")}, tmp_path / "lup.pth")
+    options = {"backbone": "vit_small_patch16_224", "weights": str(tmp_path / "lup.pth")}
+    net = Embedder(EmbedderOptions(**options, pooling="avg", tokens=(16, 8))).backbone.model
+    assert all(net.state_dict()[name].equal(value) for name, value in state.items())
+    with pytest.raises(UserError, match=r"pos_embed is \[1, 129, 384\].* width or tokens"):
+        Embedder(EmbedderOptions(**options, pooling="avg"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"patch_embed.conv.0.weight": torch.ones(1)}, "a stem of convolutions"),
+        ({"pos_embed": torch.ones(1, 12, 384)}, "11 patches of length 384; known: 128, 192, 196"),
+    ],
+)
+def test_a_transformer_that_is_not_built_here_is_one_line(tmp_path, change, message):
+    state = transformer_state(depth=1) | {"bottleneck.weight": torch.ones(384)} | change
+    torch.save(state, tmp_path / "vit.pth")
+    with pytest.raises(UserError, match=message):
+        reidzoo.load(tmp_path / "vit.pth")
+
+
+def test_tokens_are_counted_from_one():
+    with pytest.raises(UserError, match=r"tokens \[0, 8\]: must be at least \[1,1\]"):
+        EmbedderOptions("vit_small_patch16_224", weights=None, tokens=(0, 8))
+
+
+@pytest.mark.parametrize("options", [{"pooling": "class"}, {"tokens": (16, 8)}])
+def test_a_resnet_has_no_tokens(options):
+    with pytest.raises(UserError, match=r"need a transformer, not .*resnet18"):
+        Embedder(EmbedderOptions("resnet18", weights=None, **options))
+
+
 @pytest.fixture(scope="module")
 def network():
     return Reference("resnet18")
@@ -146,8 +252,8 @@ def test_a_file_of_an_old_torch_and_numpy_is_read(tmp_path, network):
     assert reidzoo.load(path)(images()).shape == (2, 512)
 
 
-def test_arrays_of_numpy_are_passed_over(tmp_path, network):
-    content = contrast(network) | {"cmc": np.arange(10.0), "best_rank": np.int64(3)}
+def test_arrays_and_options_are_passed_over(tmp_path, network):
+    content = contrast(network) | {"cmc": np.arange(10.0), "args": argparse.Namespace(lr=1)}
     torch.save(content, tmp_path / "a.pth")
     assert reidzoo.load(tmp_path / "a.pth").config["method"].startswith("released: ")
 
@@ -194,7 +300,7 @@ def test_what_does_not_fit_is_one_line(tmp_path, network, change, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [argparse.Namespace(a=1), {"f": print}], ids=["object", "code"])
+@pytest.mark.parametrize("value", [pathlib.Path("a"), {"f": print}], ids=["object", "code"])
 def test_other_objects_are_refused(tmp_path, network, value):
     torch.save(contrast(network) | {"args": value}, tmp_path / "objects.pth")
     with pytest.raises(UserError, match="pickled Python objects"):
