@@ -62,7 +62,6 @@ class ClusterCallback(ReportingCallback):
         self.kept = 0  # refreshes in a row that left the labels as they were
         self.next_epoch = 0
         self.labels: PseudoLabels | None = None
-        self.truth: PseudoLabels | None = None  # what an oracle answers
         self._begun = -1  # the epoch that labels and plan are ready for
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -82,8 +81,9 @@ class ClusterCallback(ReportingCallback):
                 f"{data.num_cameras} known cameras; for --data folder see --data.camera_from, or "
                 "choose a method without cameras (python -m reidzoo.zoo)"
             )
-        self.truth = true_labels(method, data) if self.oracle else None
-        if method.labels_from is not None:
+        if self.oracle:
+            method.use_labels(true_labels(method, data))
+        elif method.labels_from is not None:
             method.use_labels(given_labels(method, data))
         method.num_cameras = data.num_cameras
         data.configure(views=method.views, sampling=method.sampling)
@@ -177,7 +177,7 @@ class ClusterCallback(ReportingCallback):
         def compute() -> PseudoLabels | None:
             fault = unsound_features(bank)
             if fault is None:
-                found = self.truth or method.pseudo_label(bank, previous, epoch)
+                found = method.pseudo_label(bank, previous, epoch)
                 fault = collapse(method, found)
             if fault is not None:
                 self._keep(fault, previous)

@@ -7,7 +7,9 @@ import torch
 from reidzoo.callbacks import ClusterCallback
 from reidzoo.errors import UserError
 from reidzoo.methods.cluster_contrast import ClusterContrast
+from reidzoo.methods.hcl import HCL
 from reidzoo.methods.instance import Instance
+from reidzoo.methods.selective_contrastive import SelectiveContrastive
 from reidzoo.methods.spcl import SpCL
 from tests.tiny import TrueIdentities, fit, same_state, tiny_data
 
@@ -157,7 +159,14 @@ def test_an_oracle_trains_on_the_identities(tmp_path):
     assert method.refreshed == [0, 1]
 
 
-@pytest.mark.parametrize("kind", [SpCL, Instance])
+@pytest.mark.parametrize("kind", [HCL, SpCL])
+def test_an_oracle_serves_methods_that_label_in_their_own_way(kind, tmp_path):
+    method, trainer = fit(kind, tmp_path, 1, trainer_callbacks=[ClusterCallback(oracle=True)])
+    identities = trainer.datamodule.identities
+    assert torch.equal(method.labels.labels, identities.unique(return_inverse=True)[1])
+
+
+@pytest.mark.parametrize("kind", [SelectiveContrastive, Instance])
 def test_an_oracle_refuses_methods_with_labels_of_their_own(kind, tmp_path):
     with pytest.raises(UserError, match=f"--cluster.oracle true: {kind.__name__} makes labels"):
         fit(kind, tmp_path, 1, trainer_callbacks=[ClusterCallback(oracle=True)])
