@@ -1,5 +1,6 @@
 """Retrieval on query and gallery while training, sharded over ranks like the extraction."""
 
+import math
 import time
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytorch_lightning as pl
 from numpy.typing import NDArray
 
 from reidzoo import distributed
-from reidzoo.callbacks.reporting import ReportingCallback
-from reidzoo.callbacks.rooms import datamodule_of, extract_records
+from reidzoo.callbacks.cluster import ClusterCallback, as_method
+from reidzoo.callbacks.reporting import ReportingCallback, epoch_report
+from reidzoo.callbacks.rooms import datamodule_of, extract_records, find
+from reidzoo.callbacks.selection import Candidate, Selection, check_selection, choose
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.errors import UserError
 from reidzoo.gallery.answers import Answers, evenly, first_answers
@@ -32,16 +35,36 @@ class EvaluationCallback(ReportingCallback):
         every: epochs between two evaluations; the last epoch is always evaluated, 0 means only
             then.
         untrained: also evaluate the network before training, as a reference line.
+        selection: keep one epoch as label_free.ckpt, chosen without identities: the one whose
+            labels have the highest silhouette, or the highest stability (ARI with the labels
+            before). Evaluated epochs compete, or all of them where none but the last is evaluated.
+            The last epoch stays the headline.
     """
 
-    def __init__(self, *, every: int = 10, untrained: bool = True) -> None:
+    def __init__(
+        self, *, every: int = 10, untrained: bool = True, selection: Selection = "last"
+    ) -> None:
         if every < 0:
             raise UserError(f"--evaluate.every {every}: must be 0 (only at the end) or more")
         super().__init__()
-        self.every, self.untrained = every, untrained
+        self.every, self.untrained, self.selection = every, untrained, selection
         self.history: list[dict[str, float]] = []  # "epoch" counts finished epochs, 0 = untrained
+        self.candidates: list[Candidate] = []
+        self.score = math.nan  # of the labels under training, by `selection`
         self.answers: Answers | None = None
         self.precisions: NDArray[np.float64] | None = None  # AP of each query [Q], on rank 0
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The epoch chosen without identities so far."""
+        return choose(self.candidates, self.selection)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse a selection that the method cannot serve, before anything is computed."""
+        if self.selection != "last":
+            method, clustering = as_method(pl_module), find(trainer, ClusterCallback)
+            given = clustering.oracle or method.labels_from is not None
+            check_selection(self.selection, method, given)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluate the untrained network once; a resumed run has its figures already."""
@@ -62,15 +85,28 @@ class EvaluationCallback(ReportingCallback):
             self.report["time/evaluate"] = time.perf_counter() - started
         elif last:
             calibrate_on_labels(trainer, pl_module)
+        if self.selection != "last":
+            self._judge(trainer, finished, due)
         super().on_train_epoch_end(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """The figures of all evaluations so far."""
-        return {"history": self.history}
+        """The figures of all evaluations so far, and of what may be chosen without them."""
+        return {"history": self.history, "candidates": self.candidates, "score": self.score}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue the list of figures."""
+        """Continue the lists of figures; checkpoints of earlier versions have no candidates."""
         self.history = list(state_dict["history"])
+        self.candidates = list(state_dict.get("candidates", []))
+        self.score = state_dict.get("score", math.nan)
+
+    def _judge(self, trainer: pl.Trainer, finished: int, due: bool) -> None:
+        """Let this epoch compete if it may and its labels have a score."""
+        figures = epoch_report(trainer)  # without a refresh the score of the labels stays
+        score = figures.get(f"cluster/{self.selection}", self.score)
+        self.score = distributed.broadcast_object(score)  # one choice, whatever ranks round to
+        sparse = self.every > 0 and can_evaluate(datamodule_of(trainer))
+        if (due or not sparse) and not math.isnan(self.score):
+            self.candidates.append({"epoch": float(finished), self.selection: self.score})
 
     def _evaluate(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, finished: int

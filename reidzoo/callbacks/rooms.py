@@ -1,6 +1,7 @@
 """What callbacks take from the trainer: the data module, and features of any of its images."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -11,6 +12,14 @@ from reidzoo.data.records import Record
 from reidzoo.errors import UserError
 from reidzoo.methods.base import Batch, Method
 from reidzoo.models.extraction import evaluating, extract, shard
+
+Kind = TypeVar("Kind", bound=pl.Callback)
+
+
+def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
+    """The trainer's callback of a kind."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return next(callback for callback in callbacks if isinstance(callback, kind))
 
 
 def datamodule_of(trainer: pl.Trainer) -> ReIDDataModule:

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from reidzoo.callbacks.cluster import ClusterCallback
 from reidzoo.callbacks.evaluation import EvaluationCallback
 from reidzoo.callbacks.reporting import epoch_report
-from reidzoo.callbacks.rooms import datamodule_of
+from reidzoo.callbacks.rooms import datamodule_of, find
+from reidzoo.callbacks.selection import Candidate
 from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.files import write_text, written_whole
 from reidzoo.gallery.answers import Answers
 from reidzoo.methods.base import Method
 from reidzoo.methods.state import PseudoLabels
-
-Kind = TypeVar("Kind", bound=pl.Callback)
 
 
 class RunFiles(pl.Callback):
@@ -60,8 +59,9 @@ class RunFiles(pl.Callback):
         if pl_module.labels_from is not None:
             results["labels_from"] = pl_module.labels_from
         results["tested_on"] = describe_test(datamodule_of(trainer))
+        results["selection"] = "last"  # the epoch that counts; the others stand beside it
         results["evaluations"] = len(evaluation.history)
-        results |= summarise(evaluation.history)
+        results |= summarise(evaluation.history, evaluation.chosen)
         results["cluster"] = {
             key[8:]: value for key, value in figures.items() if key.startswith("cluster/")
         }
@@ -115,8 +115,13 @@ def describe_test(data: ReIDDataModule) -> str:
     return f"{data.splits.edition}: {query} queries, {gallery} gallery images".removeprefix(": ")
 
 
-def summarise(history: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+def summarise(
+    history: list[dict[str, float]], chosen: Candidate | None = None
+) -> dict[str, dict[str, float]]:
     """Untrained, last and best figures of a run, side by side; best is chosen on the test set.
+
+    `label_free` are those of the epoch that was chosen without identities, and its score; only the
+    score where that epoch was not evaluated.
 
     >>> first, second = {"epoch": 2.0, "mAP": 0.5}, {"epoch": 4.0, "mAP": 0.4}
     >>> summarise([{"epoch": 0.0, "mAP": 0.1}, first, second])["best"]
@@ -129,6 +134,9 @@ def summarise(history: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     if trained:
         summary["last"] = trained[-1]
         summary["best"] = max(trained, key=lambda scores: scores["mAP"])
+    if chosen is not None:
+        same = (scores for scores in trained if scores["epoch"] == chosen["epoch"])
+        summary["label_free"] = next(same, {}) | chosen
     return summary
 
 
@@ -177,9 +185,3 @@ def draw_clusters(path: Path, labels: PseudoLabels, data: ReIDDataModule) -> Non
     from reidzoo.visual import cluster_sheet, save_sheet
 
     save_sheet(cluster_sheet(data.splits.train, labels.labels.cpu()), path)
-
-
-def find(trainer: pl.Trainer, kind: type[Kind]) -> Kind:
-    """The trainer's callback of a kind."""
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return next(callback for callback in callbacks if isinstance(callback, kind))

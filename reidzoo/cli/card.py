@@ -17,7 +17,12 @@ from reidzoo.data.datamodule import ReIDDataModule
 from reidzoo.files import write_text
 from reidzoo.methods.base import Method
 
-ROWS = (("untrained", "untrained"), ("last", "last epoch"), ("best", "best epoch, chosen on test"))
+ROWS = (
+    ("untrained", "untrained"),
+    ("last", "last epoch"),
+    ("label_free", "epoch chosen without labels"),
+    ("best", "best epoch, chosen on test"),
+)
 AGREEMENT = (  # figure of results.json -> how it reads
     ("count", "clusters", "{:.0f}"),
     ("outlier_share", "outliers", "{:.1%}"),
@@ -146,12 +151,23 @@ def print_results(folder: Path) -> None:
         {
             "last clusters": in_words(found, AGREEMENT),
             "without labels": in_words(found, WITHOUT_LABELS),
+            "label-free choice": describe_choice(results, folder),
             "seconds": f"{total:.1f}: {stages}" if stages else "",
             "ranked lists": str(picture) if picture.is_file() else "",
             "pseudo-labels": str(labels) if labels.is_file() else "",
             "run": str(folder),
         }
     )
+
+
+def describe_choice(results: dict[str, Any], folder: Path) -> str:
+    """Which epoch was chosen without identities, by which score, and where it is."""
+    if "label_free" not in results:
+        return ""
+    row = results["label_free"]
+    name, form = next((name, f) for name, _, f in WITHOUT_LABELS if name in row)
+    score = f"{name} {form.format(row[name])}"
+    return f"epoch {row['epoch']:.0f}, {score}: {folder / 'checkpoints' / 'label_free.ckpt'}"
 
 
 def in_words(found: dict[str, float], rows: Sequence[tuple[str, str, str]]) -> str:
@@ -172,8 +188,9 @@ def results_table(results: dict[str, Any]) -> Table:
     for key, label in ROWS:
         if key in results:
             scores = results[key]
-            values = [scores[name] for name in ("mAP", "cmc1", "cmc5", "cmc10", "mINP")]
-            table.add_row(label, f"{scores['epoch']:.0f}", *(f"{100 * v:.1f}" for v in values))
+            names = ("mAP", "cmc1", "cmc5", "cmc10", "mINP")  # none in an epoch not evaluated
+            values = [f"{100 * scores[name]:.1f}" if name in scores else "-" for name in names]
+            table.add_row(label, f"{scores['epoch']:.0f}", *values)
     return table
 
 

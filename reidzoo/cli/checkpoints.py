@@ -1,4 +1,4 @@
-"""last.ckpt and best.ckpt: whole files, of whole epochs, in an order that a kill cannot harm."""
+"""The checkpoints of a run: whole files, of whole epochs, in an order that a kill cannot harm."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import TorchCheckpointIO
 
+from reidzoo.callbacks import EvaluationCallback
+from reidzoo.callbacks.rooms import find
 from reidzoo.cli.metrics_file import MetricsFile
 from reidzoo.files import written_whole
 
@@ -40,6 +42,16 @@ class BestCheckpoint(ModelCheckpoint):
         super().load_state_dict(state_dict)
 
 
+class LabelFreeCheckpoint(ModelCheckpoint):
+    """Keeps label_free.ckpt, the epoch chosen by `--evaluate.selection`."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save an epoch that has just been chosen."""
+        chosen = find(trainer, EvaluationCallback).chosen
+        if chosen is not None and chosen["epoch"] == trainer.current_epoch + 1:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
 class LastCheckpoint(ModelCheckpoint):
     """Keeps last.ckpt: once it is there, its epoch will not be computed again."""
 
@@ -63,11 +75,11 @@ def _moved(value: Any, old: str, here: str) -> Any:
 
 
 def checkpoints(folder: Path) -> list[ModelCheckpoint]:
-    """best.ckpt and last.ckpt, at ends of epochs only.
+    """best.ckpt, label_free.ckpt and last.ckpt, at ends of epochs only.
 
-    Two callbacks: a monitored one with `save_last` leaves last.ckpt at the best epoch. The best
-    comes first: last.ckpt knows then which epoch the best one is, and a run that is killed between
-    the two repeats the epoch, and both files.
+    Several callbacks: a monitored one with `save_last` leaves last.ckpt at the best epoch. The last
+    comes last: it knows then which epochs were chosen, and a run that is killed between two files
+    repeats the epoch, and all of them.
     """
     common: dict[str, Any] = {
         "dirpath": folder,
@@ -78,5 +90,6 @@ def checkpoints(folder: Path) -> list[ModelCheckpoint]:
     }
     return [
         BestCheckpoint(filename="best", monitor=MONITOR, mode="max", **common),
+        LabelFreeCheckpoint(filename="label_free", **common),
         LastCheckpoint(filename="last", **common),
     ]

@@ -28,7 +28,7 @@ from reidzoo.data.records import Record
 from reidzoo.errors import UserError
 from reidzoo.files import find_checkpoint, write_text
 from reidzoo.gallery.scoring import score_cameras, score_splits, score_verification
-from reidzoo.laboratory.protocol import BEST, LAST, Protocol
+from reidzoo.laboratory.protocol import BEST, LABEL_FREE, LAST, Protocol
 from reidzoo.laboratory.stamps import read_protocol
 from reidzoo.laboratory.stamps import stamp as make_stamp
 from reidzoo.models import LoadedEmbedder, load
@@ -94,7 +94,7 @@ def stamp_evaluation(
         trained = read_protocol(folder)
     elif config:
         trained = make_stamp(config, {}, {}, {})
-    chosen = {"last.ckpt": LAST, "best.ckpt": BEST}
+    chosen = {"last.ckpt": LAST, "best.ckpt": BEST, "label_free.ckpt": LABEL_FREE}
     return replace(
         trained,
         tested_on=f"{name} {describe_test(data)}",

@@ -146,7 +146,7 @@ def log_results(loggers: "list[Logger]", path: Path) -> None:
     results = json.loads(path.read_text(encoding="utf-8"))
     columns = {
         f"{kind}/{name}": value
-        for kind in ("untrained", "last", "best")
+        for kind in ("untrained", "last", "label_free", "best")
         for name, value in results.get(kind, {}).items()
     }
     columns |= {

@@ -10,8 +10,8 @@ from typing import Any
 from reidzoo.cli.layers import Tree, flatten
 from reidzoo.errors import UserError, nearest
 
-LAST, BEST = "last", "best on test"
-SELECTIONS = (LAST, BEST, "label-free")  # the epoch that counts, and who chose it
+LAST, BEST, LABEL_FREE = "last", "best on test", "label-free"
+SELECTIONS = (LAST, BEST, LABEL_FREE)  # the epoch that counts, and who chose it
 ORIGINS = ("class default", "published yaml", "config file", "command line", "auto")  # of eps
 SPLITS = ("train", "train+val")
 

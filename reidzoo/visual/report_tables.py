@@ -6,7 +6,12 @@ from typing import Any
 
 from reidzoo.visual.report_curves import duration
 
-KINDS = {"untrained": "untrained", "last": "last epoch", "best": "best epoch*"}
+KINDS = {
+    "untrained": "untrained",
+    "last": "last epoch",
+    "label_free": "epoch chosen without labels",
+    "best": "best epoch*",
+}
 SCORES = {"mAP": "mAP", "cmc1": "R1", "cmc5": "R5", "cmc10": "R10", "mINP": "mINP"}
 ABOUT = ("clusters", "ARI", "time")
 MISSING = "-"
