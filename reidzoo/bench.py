@@ -17,6 +17,9 @@ BENCHMARKS = {  # name -> (module, function, what it measures)
     "knn": ("knn", "bench_knn", "exact nearest neighbours, against a complete sort"),
     "eval": ("evaluation", "bench_eval", "mAP and CMC after the product, against sorting"),
     "search": ("search", "bench_search", "one query in a million rows, against sorting them"),
+    "step": ("step", "bench_step", "memory, loss and sampler, against a ResNet-50 step"),
+    "extract": ("extract", "bench_extract", "images to features, against fp32 NCHW"),
+    "epoch": ("epoch", "bench_epoch", "a whole epoch by stages, against dense clustering"),
     "input": ("input", "bench_input", "from JPEG to an augmented batch, against torchvision"),
 }
 
