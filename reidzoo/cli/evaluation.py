@@ -29,7 +29,7 @@ from reidzoo.errors import UserError
 from reidzoo.files import find_checkpoint, write_text
 from reidzoo.gallery.scoring import score_cameras, score_splits, score_verification
 from reidzoo.laboratory.protocol import BEST, LABEL_FREE, LAST, Protocol
-from reidzoo.laboratory.stamps import read_protocol
+from reidzoo.laboratory.stamps import describe_backbone, read_protocol
 from reidzoo.laboratory.stamps import stamp as make_stamp
 from reidzoo.models import LoadedEmbedder, load
 from reidzoo.models.extraction import extract
@@ -98,6 +98,7 @@ def stamp_evaluation(
     return replace(
         trained,
         tested_on=f"{name} {describe_test(data)}",
+        backbone=describe_backbone(model.config.get("network", {})),
         cameras=replace(trained.cameras, test=False),
         selection=chosen.get(file.name),
         test_evaluations=1,

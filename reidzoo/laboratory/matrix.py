@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from reidzoo.callbacks.run_files import describe_test
 from reidzoo.cli import names
 from reidzoo.cli.devices import choose_device
-from reidzoo.cli.evaluation import check_test, embed_test, make_data
-from reidzoo.cli.layers import Layer
+from reidzoo.cli.evaluation import check_test, embed_test, make_data, stamp_evaluation
+from reidzoo.cli.layers import Layer, Tree, flatten
 from reidzoo.errors import UserError
-from reidzoo.files import find_checkpoint, written_whole
+from reidzoo.files import find_checkpoint, write_text
 from reidzoo.gallery.files import fingerprint
 from reidzoo.gallery.scoring import score_splits
+from reidzoo.laboratory.agreement import group_of
 from reidzoo.models import LoadedEmbedder, load
 
 FIGURES = ("mAP", "mINP", "cmc1", "cmc5", "cmc10")
@@ -48,6 +50,7 @@ class Cell:
         tested_on: edition and number of images.
         reranked: by k-reciprocal neighbours.
         scores: fractions.
+        protocol: the stamp of these figures.
     """
 
     digest: str
@@ -55,6 +58,7 @@ class Cell:
     tested_on: str
     reranked: bool
     scores: dict[str, float]
+    protocol: Tree
 
     @property
     def key(self) -> Key:
@@ -108,14 +112,14 @@ def run_matrix(asked: Namespace) -> None:
         for column, tested in zip(columns, tested_on, strict=True):
             key = (row.digest, column.text, tested, asked.rerank)
             if key not in cells:
-                cells[key] = Cell(*key, score(model.to(device), column, asked.rerank))
+                scores, protocol = score(path, model.to(device), column, asked.rerank)
+                cells[key] = Cell(*key, scores, protocol)
                 keep(folder / "matrix.json", list(table), columns, cells)
             table[row].append(cells[key])
             print(f"{path} on {column.text}: {show(cells[key])}", flush=True)
     keep(folder / "matrix.json", list(table), columns, cells)
     text = markdown(table, columns)
-    with written_whole(folder / "matrix.md") as file:
-        file.write_text(text, encoding="utf-8")
+    write_text(folder / "matrix.md", text)
     print(f"\n{text}\ntable and figures: {folder / 'matrix'}.md, .json")
 
 
@@ -126,17 +130,19 @@ def find_test(column: Column) -> str:
     except UserError as error:
         raise UserError(f"--data {column.text}: {error}; here {column.name},root=DIR") from error
     check_test(data, column.text)
-    splits = data.splits
-    return f"{splits.edition}: {len(splits.query)} queries, {len(splits.gallery)} gallery images"
+    return describe_test(data)
 
 
-def score(model: LoadedEmbedder, column: Column, rerank: bool) -> dict[str, float]:
-    """One cell."""
+def score(
+    path: str, model: LoadedEmbedder, column: Column, rerank: bool
+) -> tuple[dict[str, float], Tree]:
+    """Figures of one cell, and under which protocol they were made."""
     size = {"height": model.config["height"], "width": model.config["width"]}
     data = make_data(column.name, column.options, Layer("the model", {"data": size}))
     query, gallery = embed_test(model, data)
     scores = score_splits(query, gallery, data.splits, rerank)
-    return {name: float(scores[name]) for name in FIGURES}
+    stamp = stamp_evaluation(Path(path), model, column.name, data, rerank)
+    return {name: float(scores[name]) for name in FIGURES}, stamp.tree()
 
 
 def describe(path: str, model: LoadedEmbedder) -> Row:
@@ -167,16 +173,16 @@ def keep(
         "columns": [column.text for column in columns],
         "cells": [asdict(cell) for cell in cells.values()],
     }
-    with written_whole(path) as file:
-        file.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(tree, indent=2) + "\n")
 
 
 def markdown(table: Mapping[Row, Sequence[Cell]], columns: Sequence[Column]) -> str:
     """The table with its legend."""
-    head = ["model", "method", "trained on", *(column.text for column in columns)]
-    lines = [f"| {' | '.join(head)} |", f"|---|---|---|{'---:|' * len(columns)}"]
+    head = ["model", "method", "trained on", "trained with", *(column.text for column in columns)]
+    lines = [f"| {' | '.join(head)} |", f"|---|---|---|---|{'---:|' * len(columns)}"]
     for row, line in table.items():
-        about = [row.model, row.method or "", row.trained_on or ""]
+        trained_with = group_of(flatten(line[0].protocol))
+        about = [row.model, row.method or "", row.trained_on or "", trained_with]
         lines.append(f"| {' | '.join([*about, *map(show, line)])} |")
     reranked = ", re-ranked by k-reciprocal neighbours" if line[0].reranked else ""
     return "\n".join([*lines, "", LEGEND.format(reranked=reranked)]) + "\n"

@@ -66,7 +66,8 @@ def test_cells_are_the_figures_of_evaluate(models, tmp_path, capsys):
         assert {name: expected[name] for name in cell["scores"]} == cell["scores"]
         shown = f"{100 * expected['mAP']:.1f} / {100 * expected['cmc1']:.1f}"
         line = next(line for line in text.splitlines() if row["model"] in line)
-        assert line.split(" | ")[3] == shown
+        assert line.split(" | ")[3:5] == ["small, cameras unknown", shown]
+        assert cell["protocol"] == expected["protocol"]
 
 
 def test_a_table_that_was_stopped_goes_on(models, tmp_path, monkeypatch):
@@ -74,11 +75,11 @@ def test_a_table_that_was_stopped_goes_on(models, tmp_path, monkeypatch):
     scored = []
     real = laboratory.score
 
-    def counted(model, column, rerank):
+    def counted(path, model, column, rerank):
         if len(scored) == 3:
             raise KeyboardInterrupt
         scored.append(column.text)
-        return real(model, column, rerank)
+        return real(path, model, column, rerank)
 
     monkeypatch.setattr(laboratory, "score", counted)
     assert run(models, tmp_path, TINY, EASY) == 130
