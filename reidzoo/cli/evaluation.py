@@ -88,11 +88,11 @@ def stamp_evaluation(
     """
     file = find_checkpoint(path, str(path))
     folder = file.resolve().parent.parent
-    config = model.config.get("config")
+    config = model.config.get("config") or {}
     trained = Protocol()
     if file.suffix == ".ckpt" and (folder / "config.yaml").is_file():
         trained = read_protocol(folder)
-    elif config:
+    elif {"method", "data"} <= config.keys():
         trained = make_stamp(config, {}, {}, {})
     chosen = {"last.ckpt": LAST, "best.ckpt": BEST, "label_free.ckpt": LABEL_FREE}
     return replace(
