@@ -19,6 +19,7 @@ from reidzoo.clustering.given import GivenLabels
 from reidzoo.methods.optimization import Optimization
 from reidzoo.methods.state import FeatureBank, PseudoLabels
 from reidzoo.models import Embedder, EmbedderOptions
+from reidzoo.models.format import FORMAT
 
 Batch = dict[str, Tensor]
 
@@ -182,7 +183,5 @@ class Method(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the model as JSON text: safe loading refuses objects."""
-        network = {"network": asdict(self.network_options)}
-        checkpoint["reidzoo"] = json.dumps(
-            {"method": type(self).__name__} | self.settings | network
-        )
+        fixed = {"format": FORMAT, "network": asdict(self.network_options)}
+        checkpoint["reidzoo"] = json.dumps({"method": type(self).__name__} | self.settings | fixed)

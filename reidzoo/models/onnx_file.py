@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from reidzoo.errors import UserError
 from reidzoo.files import written_whole
 from reidzoo.models.embedder import Embedder
+from reidzoo.models.format import FORMAT, check_format
 from reidzoo.models.transform import ImageTransform
 
 CARD = "reidzoo"
@@ -48,6 +49,7 @@ class OnnxEmbedder(nn.Module):
         text = self._session.get_modelmeta().custom_metadata_map.get(CARD)
         if text is None:
             raise UserError(f"{what}: no description of the network in it; was it made by reidzoo?")
+        check_format(text, what)
         try:
             self.config: dict[str, Any] = json.loads(text)
             self.transform = ImageTransform(int(self.config["height"]), int(self.config["width"]))
@@ -104,7 +106,7 @@ def export_onnx(
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             )  # fmt: skip
         assert program is not None
-        program.model.metadata_props[CARD] = json.dumps(dict(config))
+        program.model.metadata_props[CARD] = json.dumps(dict(config) | {"format": FORMAT})
         program.save(temporary, external_data=False)
         return check(temporary, embedder, config, takes_bytes)
 

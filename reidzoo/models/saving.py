@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reidzoo.errors import UserError
 from reidzoo.files import find_checkpoint, written_whole
 from reidzoo.models.embedder import Embedder
+from reidzoo.models.format import FORMAT, check_format
 from reidzoo.models.onnx_file import OnnxEmbedder
 from reidzoo.models.options import EmbedderOptions
 from reidzoo.models.released import Released, recognise
@@ -75,7 +76,7 @@ def save_embedder(path: str | Path, embedder: Embedder, config: Mapping[str, Any
         raise ValueError(f"{path}: weights are saved as .safetensors")
     if not {"height", "width"} <= config.keys():
         raise ValueError("the configuration of a saved embedder needs 'height' and 'width'")
-    card = dict(config) | {"network": asdict(embedder.options)}
+    card = dict(config) | {"format": FORMAT, "network": asdict(embedder.options)}
     tensors = {name: value.contiguous() for name, value in embedder.state_dict().items()}
     text = json.dumps(card, indent=2, sort_keys=True) + "\n"
     with written_whole(path.with_suffix(".json")) as temporary:
@@ -153,6 +154,7 @@ def _parse_card(text: Any, what: str) -> dict[str, Any]:
             f"a .safetensors file has it in a .json of the same name), and its tensors have the "
             f"names of no released checkpoint that is known; was it made by reidzoo?"
         )
+    check_format(text, what)
     try:
         card: dict[str, Any] = json.loads(text)
         return card | {"height": int(card["height"]), "width": int(card["width"])}

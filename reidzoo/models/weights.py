@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reidzoo.errors import UserError
+from reidzoo.models.format import check_format
 from reidzoo.models.options import EmbedderOptions
 from reidzoo.models.released import recognise
 
@@ -58,7 +59,7 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
         What is in the file, on the CPU.
 
     Raises:
-        UserError: no such file, damaged, or it holds pickled objects.
+        UserError: no such file, damaged, of a newer version, or it holds pickled objects.
     """
     path = Path(path)
     if not path.is_file():
@@ -77,6 +78,7 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
         raise UserError(f"{what}: damaged or truncated, it cannot be read") from error
     if not isinstance(content, dict):
         raise UserError(f"{what}: holds a {type(content).__name__}, expected a state dict")
+    check_format(content.get("reidzoo"), what)
     return content
 
 
