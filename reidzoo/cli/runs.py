@@ -49,8 +49,12 @@ class Run:
     finished: int = 0
 
 
-def find_run(tree: Tree, method: str, data: str) -> tuple[Run | None, str]:
+def find_run(
+    tree: Tree, method: str, data: str, defaults: Tree | None = None
+) -> tuple[Run | None, str]:
     """The run to continue, None to start a new one, and one line about it if there is news.
+
+    A setting that a run of an older version does not know counts as having its default.
 
     With torchrun or SLURM each process looks for itself. That is safe: nobody can write a
     checkpoint before all processes have joined.
@@ -63,7 +67,7 @@ def find_run(tree: Tree, method: str, data: str) -> tuple[Run | None, str]:
     if resume is None:
         return None, ""
     if resume == "auto":
-        checkpoint = newest(base, tree)
+        checkpoint = newest(base, tree, defaults or {})
         if checkpoint is None:
             return None, f"--resume auto: no run with these settings in {base}; starting anew"
     else:
@@ -119,7 +123,7 @@ def process_rank() -> int:
     return 0
 
 
-def newest(base: Path, tree: Tree) -> Path | None:
+def newest(base: Path, tree: Tree, defaults: Tree) -> Path | None:
     """The last checkpoint of the newest run below `base` with the same settings."""
     for config in sorted(base.glob("*/config.yaml"), reverse=True):
         checkpoint = config.parent / "checkpoints" / "last.ckpt"
@@ -127,7 +131,9 @@ def newest(base: Path, tree: Tree) -> Path | None:
             saved = yaml.safe_load(config.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError):
             continue
-        if checkpoint.is_file() and isinstance(saved, dict) and same_run(saved, tree):
+        if not checkpoint.is_file() or not isinstance(saved, dict):
+            continue
+        if same_run(complete(saved, defaults), tree):
             return checkpoint
     return None
 
@@ -139,6 +145,23 @@ def same_run(one: Tree, other: Tree) -> bool:
     True
     """
     return essential(one) == essential(other)
+
+
+def complete(tree: Tree, defaults: Tree) -> Tree:
+    """A tree with the defaults of the settings that it lacks; another class has other ones.
+
+    >>> complete({"a": {"name": "x"}, "b": 1}, {"a": {"name": "x", "new": 2}, "c": 3})
+    {'a': {'name': 'x', 'new': 2}, 'b': 1, 'c': 3}
+    """
+    if tree.get("name") != defaults.get("name"):
+        return tree
+    known = {
+        key: complete(value, defaults[key])
+        if isinstance(value, dict) and isinstance(defaults.get(key), dict)
+        else value
+        for key, value in tree.items()
+    }
+    return known | {key: value for key, value in defaults.items() if key not in tree}
 
 
 def essential(tree: Tree) -> Tree:

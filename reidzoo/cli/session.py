@@ -50,6 +50,10 @@ class Session:
         """All settings as plain values."""
         return to_tree(self.parser, self.settings, self.method, self.data)
 
+    def defaults(self) -> Tree:
+        """What every option is by default."""
+        return to_tree(self.parser, self.parser.get_defaults(), self.method, self.data)
+
     def yaml(self) -> str:
         """All settings as a file for `--config`."""
         return to_yaml(self.tree())
@@ -86,7 +90,7 @@ def train(session: Session) -> None:
     """Fit, and leave everything in the run folder."""
     mute()
     tree = session.tree()
-    run, news = find_run(tree, session.method, session.data)
+    run, news = find_run(tree, session.method, session.data, session.defaults())
     tree.pop("resume", None)
     first = process_rank() == 0
     if news and first:

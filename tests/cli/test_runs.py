@@ -41,6 +41,17 @@ def test_auto_takes_the_newest_run_with_the_same_settings(tmp_path):
     assert "after epoch 2" in news
 
 
+def test_auto_takes_a_run_of_a_version_that_knew_fewer_options(tmp_path):
+    folder = make_run(tmp_path / "hhcl_synthetic" / "old", make_tree(tmp_path))
+    tree = make_tree(tmp_path)
+    tree["method"]["invented"] = 0.5
+    tree["guard"] = {"since": "later"}
+    defaults = {"method": {"name": "hhcl", "invented": 0.5}}
+    assert find_run(tree, "hhcl", "synthetic", defaults)[0].folder == folder
+    tree["method"]["invented"] = 0.6
+    assert find_run(tree, "hhcl", "synthetic", defaults)[0] is None
+
+
 def test_auto_starts_anew_and_says_so(tmp_path):
     run, news = find_run(make_tree(tmp_path), "hhcl", "synthetic")
     assert run is None
