@@ -1,12 +1,18 @@
 """Talk between processes; the only file that names torch.distributed. One process: all no-ops."""
 
+import itertools
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
 
+from reidzoo.errors import ELSEWHERE, UserError
+
 Value = TypeVar("Value")
+POLL = 0.02  # seconds between two looks at the store
+_computed = itertools.count()  # numbers the computations of rank 0, alike on every rank
 
 
 def is_distributed() -> bool:
@@ -129,11 +135,20 @@ def sum_of_means(values: Tensor, groups: Tensor) -> Tensor:
 def on_rank_zero(compute: Callable[[], Value]) -> Value:
     """Compute on rank 0 alone; its result, or its error, reaches every rank.
 
-    Nobody waits for a rank that has died: the error is raised everywhere.
+    Others ask the store whether rank 0 is done and only then enter a collective. Clustering a
+    million images can so take hours: a collective under way would end by its time-out, half an
+    hour or less. Between two questions a signal is noticed, too.
 
     >>> on_rank_zero(lambda: 6 * 7)
     42
+
+    Raises:
+        Exception: on rank 0 what `compute` raised; elsewhere a UserError if it was one, else a
+            RuntimeError, which name rank 0 in a note.
     """
+    if not is_distributed():
+        return compute()
+    done, store = f"reidzoo/rank zero/{next(_computed)}", _store()
     result: Value | None = None
     error: Exception | None = None
     if rank() == 0:
@@ -141,8 +156,27 @@ def on_rank_zero(compute: Callable[[], Value]) -> Value:
             result = compute()
         except Exception as problem:
             error = problem
-    error = broadcast_object(error)
-    if error is not None:
-        error.add_note("raised on every rank")  # commands let rank 0 alone speak
+        store.set(done, "")
+    while not store.check([done]):
+        time.sleep(POLL)
+    mistake = isinstance(error, UserError)
+    failed, mistake, words = broadcast_object((error is not None, mistake, str(error)))
+    if failed:
+        if error is None:
+            error = UserError(words) if mistake else RuntimeError(words)
+            error.add_note(ELSEWHERE)
         raise error
     return cast(Value, broadcast_object(result))
+
+
+def open_store() -> Any:
+    """A new connection to the keys and values that all ranks share, for a thread of one's own.
+
+    Returns:
+        A `torch.distributed.Store`; None while there is no group of processes.
+    """
+    return _store().clone() if is_distributed() else None
+
+
+def _store() -> Any:
+    return distributed.distributed_c10d._get_default_store()

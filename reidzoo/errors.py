@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+EVERYWHERE = "raised on every rank"  # notes of errors that more than one process raises
+ELSEWHERE = "raised on rank 0"
+
 
 class UserError(Exception):
     """A mistake that the user can mend: the message names the option, the value and what to do."""
@@ -11,7 +14,7 @@ class UserError(Exception):
     def everywhere(cls, message: str) -> "UserError":
         """A mistake that every rank raises; commands let rank 0 alone speak."""
         error = cls(message)
-        error.add_note("raised on every rank")
+        error.add_note(EVERYWHERE)
         return error
 
 

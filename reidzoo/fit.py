@@ -26,6 +26,7 @@ def fit(argv: Sequence[str]) -> None:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # one's own classes, by dotted name
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost process is told in one line
     from reidzoo.cli.session import prepare, train
 
     session = prepare(request)

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import time
 import traceback
 from argparse import Action
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from reidzoo.errors import UserError, nearest
 from reidzoo.files import STORAGE
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 128 + signal.SIGINT, 128 + signal.SIGTERM
+PATIENCE = 2.0  # seconds in which a possible victim leaves it to others to name the cause
 RESUME = "--resume auto continues from the last finished epoch"
 WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", None: "null"}
 
@@ -36,26 +38,37 @@ def run(command: Callable[[], None], advice: str = RESUME) -> int:
     """
     try:
         command()
-    except KeyboardInterrupt:
-        return say(f"interrupted; {advice}", INTERRUPTED)
-    except Terminated:
-        return say(f"terminated; {advice}", TERMINATED)
-    except SystemExit as error:  # Lightning turns Ctrl-C into exit code 1
-        if isinstance(error.__context__, KeyboardInterrupt):
-            return say(f"interrupted; {advice}", INTERRUPTED)
-        raise
-    except Exception as error:
-        message = mistake(error)
-        if message is None or os.environ.get("REIDZOO_TRACEBACK"):
+    except BaseException as error:
+        found = outcome(error, advice)
+        if found is None:
             raise
-        return say(message, MISTAKE, everywhere=bool(getattr(error, "__notes__", None)))
+        return say(*found)
     return 0
 
 
-def say(message: str, code: int, everywhere: bool = True) -> int:
-    """Write one line to standard error; what happens on every rank is said by rank 0 alone."""
-    if process_rank() == 0 or not everywhere:
-        sys.stderr.write(f"reidzoo: {message}\n")
+def outcome(error: BaseException, advice: str = RESUME) -> tuple[int, str] | None:
+    """Exit code and the one line; None for a failure of the program, which keeps its traceback."""
+    lightning = isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
+    if isinstance(error, KeyboardInterrupt) or lightning:  # Lightning exits with code 1
+        return INTERRUPTED, f"interrupted; {advice}"
+    if isinstance(error, Terminated):
+        return TERMINATED, f"terminated; {advice}"
+    message = None if os.environ.get("REIDZOO_TRACEBACK") else mistake(error)
+    return None if message is None else (MISTAKE, message)
+
+
+def say(code: int, message: str) -> int:
+    """Write one line to standard error; of several processes that cannot talk yet, each its own.
+
+    Where all have made the mistake, rank 0 says so, and the launcher ends the others meanwhile.
+    """
+    rank = process_rank()
+    if rank > 0:
+        if code != MISTAKE:
+            return code  # signals reach every process
+        time.sleep(PATIENCE)
+        message = f"rank {rank}: {message}"
+    sys.stderr.write(f"reidzoo: {message}\n")
     return code
 
 

@@ -10,6 +10,7 @@ from reidzoo.callbacks import RunFiles
 from reidzoo.cli import names
 from reidzoo.cli.card import Card, print_results
 from reidzoo.cli.choices import hints
+from reidzoo.cli.endings import EndTogether
 from reidzoo.cli.layers import Layer, Tree, keep_known, published
 from reidzoo.cli.loggers import close, log_findings, make_loggers
 from reidzoo.cli.parser import build_parser, instantiate, settle, to_tree, to_yaml
@@ -149,8 +150,10 @@ def run_trainer(session: Session, objects: Namespace, run: Run, tree: Tree) -> N
     files = RunFiles(
         run.folder, stamp=lambda results: stamp_run(run.folder, results, recorded).tree()
     )
-    trainer = make_trainer(objects, files, card, loggers)
-    trainer.fit(objects.method, datamodule=objects.data, ckpt_path=run.checkpoint)
+    together = EndTogether()
+    trainer = make_trainer(objects, files, card, loggers, together)
+    with together.watching(trainer):
+        trainer.fit(objects.method, datamodule=objects.data, ckpt_path=run.checkpoint)
     if trainer.is_global_zero:
         log_findings(loggers, run.folder, objects.logger.images)
         close(loggers)

@@ -1,10 +1,8 @@
 """The Trainer as every run has it: callbacks, checkpoints, signals, and less noise."""
 
 import logging
-import signal
 import sys
 import warnings
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,38 +14,13 @@ from pytorch_lightning.strategies import DDPStrategy
 from reidzoo.callbacks import EpochLine, RunFiles
 from reidzoo.cli.card import Card
 from reidzoo.cli.checkpoints import AtomicCheckpoints, checkpoints
-from reidzoo.cli.errors import Terminated
+from reidzoo.cli.endings import EndTogether
+from reidzoo.cli.processes import StopCleanly
 from reidzoo.errors import UserError
 
 
-class StopCleanly(pl.Callback):
-    """SIGTERM ends the run in the main thread: files closed, all processes told, exit code 143.
-
-    Lightning's own handler waits for the end of a step, and with several processes enters a
-    collective from inside the handler, where another one may be under way.
-    """
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """From here on, through the first clustering."""
-        self._install(trainer)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Again, now that Lightning has installed its handler."""
-        self._install(trainer)
-
-    def _install(self, trainer: pl.Trainer) -> None:
-        def stop(number: int, frame: FrameType | None) -> None:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            launcher = trainer.strategy.launcher
-            if launcher is not None:
-                launcher.kill(signal.SIGTERM)
-            raise Terminated(128 + signal.SIGTERM)
-
-        signal.signal(signal.SIGTERM, stop)
-
-
 def make_trainer(
-    settings: Namespace, files: RunFiles, card: Card, loggers: list[Logger]
+    settings: Namespace, files: RunFiles, card: Card, loggers: list[Logger], together: EndTogether
 ) -> pl.Trainer:
     """A Trainer with the user's options, the framework's fixed ones, and all callbacks."""
     options = settings.trainer.as_dict()
@@ -63,6 +36,7 @@ def make_trainer(
         plugins=[*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpoints()],
         callbacks=[
             *(own if isinstance(own, list) else [own]),
+            together,
             StopCleanly(),
             settings.guard,
             settings.cluster,

@@ -177,9 +177,13 @@ class Method(pl.LightningModule):
     # Reproducibility.
 
     def on_train_epoch_start(self) -> None:
-        """Randomness inside the model depends on (seed, epoch, rank) alone, also after a resume."""
+        """Randomness inside the model depends on (seed, epoch) alone, also after a resume.
+
+        It is alike on every rank: what is drawn for a batch as a whole (WaveBlock) must be one
+        draw, as in one process.
+        """
         seed = int(os.environ.get("PL_GLOBAL_SEED", 0))  # as pl.seed_everything left it
-        torch.manual_seed((seed * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
+        torch.manual_seed((seed * 1_000_003 + self.current_epoch) * 4_099)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Describe the model as JSON text: safe loading refuses objects."""

@@ -1,0 +1,96 @@
+"""One rank fails: both end within seconds, with one exit code, and the cause is told once."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.distributed.faults import train
+
+pytestmark = pytest.mark.slow
+WORDS = ["--method", "cluster_contrast", "--data", "synthetic", "--data.preset", "tiny"]
+WORDS += ["--data.batches", "3", "--data.batch_size", "32", "--data.num_instances", "4"]
+WORDS += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu", "--data.workers", "0"]
+WORDS += ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--evaluate.untrained", "false"]
+LINE = "reidzoo: rank {}: a.jpg: truncated\n"
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Forks of a process that has imported everything, which is nearly all of a start."""
+    os.environ["TORCH_CPP_LOG_LEVEL"] = "ERROR"  # as the command sets it before it imports torch
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.distributed.faults", "reidzoo.cli.session"])
+    return context
+
+
+def end(processes, folder, fault: str, words: list[str]) -> tuple[list[int], str]:
+    """Exit codes, and what was said on standard error."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [*WORDS, "--output", str(folder / "runs"), *words]
+    ranks = [
+        processes.Process(target=train, args=(rank, port, folder, words, fault)) for rank in (0, 1)
+    ]
+    for process in ranks:
+        process.start()
+    deadline = time.monotonic() + 120
+    try:
+        for process in ranks:
+            process.join(max(0.0, deadline - time.monotonic()))
+        codes = [process.exitcode for process in ranks]
+    finally:
+        for process in ranks:
+            process.kill()
+    return codes, "".join((folder / f"err{rank}").read_text() for rank in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("fault", "rank"),
+    [("reader", 1), ("extraction", 1), ("worker", 1), ("clustering", 0)],
+)
+def test_a_mistake_on_one_rank(processes, tmp_path, fault, rank):
+    words = ["--data.workers", "1"] if fault == "worker" else []
+    codes, said = end(processes, tmp_path, fault, words)
+    assert codes == [2, 2], said
+    assert said == LINE.format(rank)
+
+
+def test_a_mistake_on_every_rank_is_told_once(processes, tmp_path):
+    codes, said = end(processes, tmp_path, "none", ["--data.batch_size", "36"])
+    assert codes == [2, 2], said
+    assert said.startswith("reidzoo: rank 0: --data.batch_size 36: must be")
+    assert said.count("\n") == 1
+
+
+def test_a_bug_on_one_rank_shows_one_traceback(processes, tmp_path):
+    codes, said = end(processes, tmp_path, "bug", [])
+    assert codes == [1, 1], said
+    assert said.startswith("reidzoo: rank 1 failed:\nTraceback")
+    assert said.endswith("KeyError: 'a bug'\n")
+    assert said.count("Traceback") == 1
+
+
+@pytest.mark.parametrize(("fault", "rank"), [("killed", 1), ("keeper killed", 0)])
+def test_a_killed_rank_is_named(processes, tmp_path, fault, rank):
+    codes, said = end(processes, tmp_path, fault, [])
+    assert sorted(codes) == [-signal.SIGKILL, 1], said
+    assert said.startswith(f"reidzoo: rank {rank} does not answer any more")
+    assert said.count("\n") == 1
+
+
+def test_sigterm_to_one_rank_stops_all(processes, tmp_path):
+    codes, said = end(processes, tmp_path, "terminated", [])
+    assert codes == [143, 143], said
+    assert said.startswith("reidzoo: terminated; --resume auto")
+    assert said.count("\n") == 1
+
+
+def test_a_rank_that_hangs_is_ended(processes, tmp_path):
+    codes, said = end(processes, tmp_path, "hanging", [])
+    assert codes == [2, 2], said
+    assert said == LINE.format(0)
