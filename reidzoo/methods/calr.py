@@ -35,8 +35,6 @@ from reidzoo.models import CameraClassifier
 from reidzoo.models.batch_norm import use_ghost_batch_norm
 from reidzoo.models.masks import keyed_uniform
 
-DROPOUT = 0.5  # in the camera classifier
-
 
 class CALR(CALRIntra):
     """Needs cameras, batch["label"] and batch["index"]; keeps `memory` [C, D] and `classifier`.
@@ -73,8 +71,7 @@ class CALR(CALRIntra):
         super().__init__(clusterer=clusterer, **base)
         check_local_labels(local_labels)
         self.local_labels = local_labels
-        self.k1, self.min_similarity = k1, min_similarity
-        self.pivot, self.removal = pivot, removal
+        self.k1, self.min_similarity, self.pivot, self.removal = k1, min_similarity, pivot, removal
         self.weight_epochs, self.camera_epochs = weight_epochs, camera_epochs
         self.camera_loss = camera_loss
 
@@ -143,7 +140,7 @@ class CALR(CALRIntra):
         """Rows [B, D] and log-probabilities [B, V] of the cameras; dropout by image and step."""
         out = self.embed(batch["image"])
         keep = keyed_uniform(batch["index"], self.global_step, self.classifier.hidden).T
-        return out | {"camera": self.classifier(out["global"], 1.0, keep >= DROPOUT, DROPOUT)}
+        return out | {"camera": self.classifier(out["global"], 1.0, keep >= 0.5, 0.5)}
 
     def compute_loss(self, out: Batch, batch: Batch) -> Batch:
         """The weighted cluster loss, and in the first epochs that of the camera classifier."""
