@@ -56,8 +56,9 @@ def test_options_are_understood(words, tmp_path, monkeypatch, capsys):
 
 
 def run(words: list[str], folder: Path) -> str:
+    program = sys.executable if words[0] == "python" else words[0]
     done = subprocess.run(
-        [sys.executable, *words[1:]], cwd=folder, capture_output=True, text=True, check=False
+        [program, *words[1:]], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -72,6 +73,21 @@ def test_own_loss_trains_without_registration(tmp_path):
     output = run([*words, *QUICK], tmp_path)
     assert "mine.MyLoss" in output
     assert list(tmp_path.glob("runs/*/*/results.json"))
+
+
+@pytest.mark.slow
+def test_two_losses_are_compared_by_one_block(tmp_path):
+    """The block as it stands, with a tiny budget; the environment is there already."""
+    block = next(block for block in blocks("bash") if "losses.yaml" in block)
+    install, _, script = block.strip().partition("\n")
+    assert install == "make install"
+    script = re.sub(r"^common: .*$", f"common: {shlex.join(QUICK)}", script, flags=re.MULTILINE)
+    script = script.replace(".venv/bin/python", sys.executable)
+    output = run(["bash", "-ec", f"{script} --jobs 2"], tmp_path)
+    rows = {line.split(" | ")[0].strip("| "): line for line in output.splitlines()}
+    assert rows["cluster_contrast"].startswith("| cluster_contrast | 3 | ")
+    assert re.search(r"(different|not distinguishable): [+-]", rows["hhcl"])
+    assert "**Protocol** of the trained rows: data synthetic" in output
 
 
 @pytest.mark.slow

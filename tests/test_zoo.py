@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from reidzoo import zoo
 from reidzoo.cli import zoo_table
 from reidzoo.cli.layers import experiments
 from reidzoo.cli.names import data_sets, methods
+from reidzoo.cli.request import understand
+from reidzoo.cli.session import prepare
+from reidzoo.laboratory.protocol import ORIGINS, SELECTIONS, SPLITS, Protocol
+from reidzoo.laboratory.stamps import stamp
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,10 +23,56 @@ def test_published_results_say_what_they_are():
     for sets in tree.values():
         assert set(sets) <= set(data_sets())
         for entry in sets.values():
-            assert set(entry) == {"mAP", "R1", "edition", "source"}
+            assert set(entry) == {"mAP", "R1", "edition", "source", "stamp"}
             assert 0 < entry["mAP"] < entry["R1"] < 100
             assert len(entry["edition"]) > 5
             assert len(entry["source"]) > 10
+
+
+def published():
+    tree = yaml.safe_load((experiments() / "published.yaml").read_text())
+    for method, sets in tree.items():
+        for data, entry in sets.items():
+            yield pytest.param(method, data, entry["stamp"], id=f"{method}-{data}")
+
+
+KINDS = {
+    "selection": SELECTIONS, "split": SPLITS, "eps_from": ORIGINS, "weights": ("imagenet",),
+    "reranking": (True, False), "flip_test": (True, False), "identities": (True, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "data", "tree"), list(published()))
+def test_stamps_of_published_results_have_known_fields_and_values(method, data, tree):
+    stamp = Protocol.from_tree(tree, f"{method}, {data}")
+    for field, value in stamp.flat().items():
+        if value is None:
+            continue
+        kind = (True, False) if field.startswith("cameras.") else KINDS.get(field)
+        if kind:
+            assert value in kind, field
+        elif field in ("samples_per_bn", "batch", "epochs", "test_evaluations"):
+            assert type(value) is int
+            assert value > 0
+        elif field == "image_size":
+            assert re.fullmatch(r"\d+ x \d+", value)
+        else:
+            assert field in ("batches", "backbone"), field
+    assert "method" not in tree  # the entry's own place says it
+    assert "data" not in tree
+
+
+@pytest.mark.parametrize(("method", "data", "tree"), list(published()))
+def test_published_stamps_are_those_of_our_settings(method, data, tree):
+    """Where a source settles a field, the published settings follow it."""
+    session = prepare(understand(["--method", method, "--data", data]))
+    ours, theirs = stamp(session.tree(), {}, {}, {}).flat(), dict(tree)
+    cameras = theirs.pop("cameras", {})
+    settled = {"backbone", "weights", "image_size", "samples_per_bn", "batch", "split"}
+    for field in settled & set(theirs):
+        assert ours[field] == theirs[field], field
+    for part in {"clustering", "loss"} & set(cameras):
+        assert ours[f"cameras.{part}"] == cameras[part], part
 
 
 def test_every_method_has_one_row(capsys):

@@ -15,6 +15,8 @@ import yaml
 
 from reidzoo.cli import names
 from reidzoo.cli.layers import experiments
+from reidzoo.laboratory.agreement import camera_level
+from reidzoo.laboratory.protocol import Protocol
 
 BENCHMARKS = ("market1501", "msmt17", "veri776", "personx")
 OURS = ".results.json"
@@ -41,13 +43,20 @@ class Result:
 
 
 def published() -> list[Result]:
-    """Everything in published.yaml."""
+    """Everything in published.yaml; the stamp says for what cameras were used, and who chose."""
     tree: dict[str, Any] = yaml.safe_load((experiments() / "published.yaml").read_text("utf-8"))
     return [
-        Result(method, data, entry["mAP"], entry["R1"], f"{entry['edition']}: {entry['source']}")
+        Result(method, data, entry["mAP"], entry["R1"], origin_of(entry, f"{method}, {data}"))
         for method, sets in tree.items()
         for data, entry in sets.items()
     ]
+
+
+def origin_of(entry: dict[str, Any], where: str) -> str:
+    """Edition, protocol and source of a published result, in words."""
+    protocol = Protocol.from_tree(entry["stamp"], f"published.yaml: {where}").flat()
+    known = [camera_level(protocol), protocol["selection"]]
+    return f"{', '.join(filter(None, [entry['edition'], *known]))}: {entry['source']}"
 
 
 def measured(folder: Path | None = None) -> list[Result]:

@@ -11,6 +11,7 @@ MUST_AGREE = (  # fields without which two figures do not mean the same
     "flip_test", "image_size", "samples_per_bn", "batch", "batches", "epochs", "backbone",
     "weights",
 )  # fmt: skip
+UNKNOWN = "cameras unknown"
 PARTS = ("sampler", "clustering", "loss", "test")
 
 
@@ -82,9 +83,10 @@ def camera_level(protocol: Mapping[str, Any]) -> str:
     'cameras in sampler, loss'
     """
     used = [part for part in PARTS if protocol[f"cameras.{part}"] not in (None, False)]
-    if any(protocol[f"cameras.{part}"] is None for part in PARTS):
-        return "cameras unknown"
-    return f"cameras in {', '.join(used)}" if used else "no cameras"
+    words = f"cameras in {', '.join(used)}" if used else "no cameras"
+    if unknown := [part for part in PARTS if protocol[f"cameras.{part}"] is None]:
+        return f"{words}, unknown in {', '.join(unknown)}" if len(unknown) < 4 else UNKNOWN
+    return words
 
 
 def group_order(protocol: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -48,6 +48,8 @@ def stamp(config: Tree, card: Tree, results: Tree, recorded: Tree) -> Protocol:
         results: what results.json holds, empty before training.
         recorded: what `provenance.record` said when the run was made, empty if unknown.
     """
+    # Labels from a file: nobody can say what they were made with.
+    given = config["method"].get("labels") is not None
     method, data, trainer = config["method"], config["data"], config.get("trainer", {})
     network = method.get("network", {})
     card_says = read_card(card)
@@ -59,7 +61,7 @@ def stamp(config: Tree, card: Tree, results: Tree, recorded: Tree) -> Protocol:
         edition=str(card["data"]).removeprefix(str(data["name"])).strip() if card else None,
         split="train+val" if data.get("validation") else "train",
         tested_on=results.get("tested_on"),
-        identities=bool(config.get("cluster", {}).get("oracle", False)),
+        identities=None if given else bool(config.get("cluster", {}).get("oracle", False)),
         cameras=cameras_of(config, card_says.get("cameras")),
         selection=results.get("selection", LAST),
         test_evaluations=results.get("evaluations", planned_evaluations(config, epochs)),
@@ -114,7 +116,7 @@ def cameras_of(config: Tree, known: int | None = None) -> Cameras:
             if isinstance(item, dict) and isinstance(item.get("name"), str):
                 chosen.append((find_class("method.clusterer", item["name"], {}), item))
     parts = {part for found, options in chosen for part in read_by(found, options)}
-    sure = all(found is not None for found, _ in chosen)
+    sure = all(found is not None for found, _ in chosen) and method.get("labels") is None
     drawn = getattr(kind, "sampling", "pk") != "random"
     return Cameras(
         sampler=drawn and bool(config["data"].get("camera_aware", True)),

@@ -11,6 +11,8 @@ from reidzoo.cli.layers import experiments
 from reidzoo.cli.request import understand
 from reidzoo.cli.session import prepare
 from reidzoo.fit import main
+from reidzoo.laboratory.grid import Cell
+from reidzoo.laboratory.runs import fit_words
 from tests.cli.wandb_file import OfflineRun
 
 CURVES = {
@@ -59,6 +61,10 @@ def test_curves_columns_and_queries(wandb_run, one_epoch):
     assert run.metrics["val/mAP"].last
     assert run.summary["best/mAP"] == pytest.approx(results["best"]["mAP"])
     assert run.summary["untrained/epoch"] == 0
+    assert run.config["protocol"]["cameras"]["sampler"] is True
+    assert run.config["protocol"]["eps_from"] == "command line"
+    assert run.summary["protocol/cameras.loss"] is False
+    assert run.summary["protocol/test_evaluations"] == results["evaluations"]
     assert run.summary["val/mAP"]["max"] == pytest.approx(results["best"]["mAP"])
     with (folder / "queries.csv").open(newline="") as file:
         precisions = {Path(row["path"]).name: float(row["ap"]) for row in csv.DictReader(file)}
@@ -75,7 +81,10 @@ def test_curves_columns_and_queries(wandb_run, one_epoch):
 
 def test_pictures_when_asked_and_a_resumed_run_is_the_same_run(wandb_run, one_epoch):
     pictured = [*one_epoch, "--logger.images", "true"]
+    cell = Cell("hhcl", 1, tuple(pictured))  # as a grid would run it
+    pictured = [*fit_words(cell, Path("runs/compare/my_grid"))[:2], *pictured]
     folder, (first,) = wandb_run(pictured)
+    assert first.run.run_group == "my_grid"
     assert first.pictures() == {"ranked_lists", "clusters"}
     again, (_, second) = wandb_run([*pictured, "--trainer.max_epochs", "2", "--resume", "auto"])
     assert again == folder

@@ -104,6 +104,13 @@ def test_a_class_that_is_gone_makes_its_cameras_unknown():
     assert cameras_of(tree).clustering is None
 
 
+def test_labels_from_a_file_may_have_been_made_with_anything(tmp_path):
+    (tmp_path / "labels.csv").write_text("path,label\n")
+    words = f"--method hhcl --data synthetic --method.labels {tmp_path / 'labels.csv'}"
+    found = stamp(config(words), {}, {}, {})
+    assert (found.identities, found.cameras.clustering, found.cameras.loss) == (None, None, None)
+
+
 def offered():
     """Every clusterer and filter with every way of choosing its options that matters."""
     for kind in vars(clustering).values():

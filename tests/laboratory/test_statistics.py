@@ -101,6 +101,35 @@ def test_interval_covers_the_truth_as_often_as_it_says(noise):
     assert without_seeds / repeats < 0.75  # why one seed speaks of two networks only
 
 
+def test_one_seed_covers_what_it_speaks_of():
+    """These two networks, and queries drawn from all that could be asked."""
+    noise, truth, repeats = np.random.default_rng(11), 0.02, 500
+    covered = 0
+    for seed in range(repeats):
+        gains = noise.normal(truth, 0.1, (1, 80))
+        found = compare_precisions(np.zeros((1, 80)), gains, resamples=1000, seed=seed)
+        covered += found.low <= truth <= found.high
+    assert 0.92 < covered / repeats < 0.98
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_equal_rows_are_seldom_called_different(seeds):
+    noise, repeats = np.random.default_rng(seeds), 300
+    rows = (simulate(noise, 0.0, seeds) for _ in range(repeats))
+    found = [compare_precisions(*pair, resamples=1000, seed=i) for i, pair in enumerate(rows)]
+    assert sum(one.distinguishable for one in found) / repeats < 0.09  # 5 % and its own spread
+
+
+def test_more_seeds_make_the_interval_narrower():
+    noise = np.random.default_rng(3)
+    widths = []
+    for seeds in (2, 5, 20):
+        pairs = [simulate(noise, 0.02, seeds) for _ in range(40)]
+        found = [compare_precisions(*pair, resamples=1000) for pair in pairs]
+        widths.append(np.median([one.high - one.low for one in found]))
+    assert widths[0] > widths[1] > widths[2]
+
+
 def test_queries_without_an_answer_are_left_out():
     first, second = np.array([[0.1, np.nan, 0.3]]), np.array([[0.2, np.nan, 0.4]])
     assert compare_precisions(first, second).value == pytest.approx(0.1)
