@@ -71,9 +71,10 @@ def test_mistakes_are_one_line(grid, text, said):
 def test_standard_grid_has_every_method_that_labels_the_whole_set():
     grid = read_grid(experiments() / "grids" / "synthetic_standard.yaml")
     own = {row for row, words in grid.rows.items() if "--cluster.oracle" not in words}
-    assert own == set(methods()) - {"calr_intra"}
+    plain = {row for row in own if row in methods()}
+    assert plain == set(methods()) - {"calr_intra"}
     assert len(own) < len(grid.rows)  # a supervised bound is a row, too
-    for row in own:
+    for row in plain:
         assert published(row, grid.data) is not None
 
 
