@@ -53,7 +53,9 @@ def tiny_data(**options: Any) -> Synthetic:
     return Synthetic(**settings | options)
 
 
-def tiny_method(kind: type[Method], samples_per_bn: int | None = None, **options: Any) -> Method:
+def tiny_method(
+    kind: type[Method], samples_per_bn: int | None = None, waveblock: bool = False, **options: Any
+) -> Method:
     torch.manual_seed(0)
     grey = (0.45, 0.45, 0.45)
     settings: dict[str, Any] = {
@@ -65,6 +67,7 @@ def tiny_method(kind: type[Method], samples_per_bn: int | None = None, **options
             mean=grey,
             std=(0.25, 0.25, 0.25),
             samples_per_bn=samples_per_bn,
+            waveblock=waveblock,
         ),
         "clusterer": JaccardDBSCAN(k1=12, k2=4, eps=0.55, min_samples=3),
         "optimization": Optimization(optimizer="adamw", lr=1e-3, schedule="cosine"),

@@ -1,22 +1,30 @@
 """Run by torchrun in two processes: all methods in one launch, since starting takes the time."""
 
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import torch
 
 from reidzoo import distributed
 from reidzoo.callbacks import ClusterCallback, Guard
 from reidzoo.cli.names import methods
+from reidzoo.errors import UserError
 from reidzoo.methods.base import Batch, Method
 from reidzoo.methods.cluster_contrast import ClusterContrast
-from tests.tiny import fit
+from reidzoo.models.extraction import extract, shard
+from tests.tiny import fit, tiny_data
 
 WORLD = {"trainer_devices": 2, "trainer_strategy": "ddp"}
 EPOCHS = 2
 # Training amplifies a rounding error of fp32 a thousandfold within ten steps; fp64 shows whether
 # two processes compute the same thing.
 EXACT = {"trainer_precision": "64-true"}
+EXACT_RUNS: dict[str, tuple[type[Method], dict[str, bool]]] = {
+    name: (entry.load(), {}) for name, entry in sorted(methods().items())
+} | {"jcl with waves": (methods()["jcl"].load(), {"method_waveblock": True})}
 
 
 def check_gathering() -> None:
@@ -73,6 +81,39 @@ def check_skipping(folder: Path) -> None:
         assert value.isfinite().all(), name
 
 
+def check_waiting() -> None:
+    """Rank 0 may compute for longer than a collective may last, and its error reaches everybody."""
+    torch.distributed.destroy_process_group()
+    torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=2))
+    assert distributed.on_rank_zero(lambda: time.sleep(5) or "found") == "found"
+
+    def fail() -> None:
+        raise UserError("eps is too low")
+
+    with pytest.raises(UserError, match="eps is too low"):
+        distributed.on_rank_zero(fail)
+    # The plain way does not survive this; nothing can be sent afterwards.
+    if distributed.rank() == 0:
+        time.sleep(5)
+    else:
+        with pytest.raises(RuntimeError, match=r"[Tt]imed out|[Tt]imeout"):
+            distributed.broadcast_object("late")
+
+
+def check_uneven_extraction() -> None:
+    """Seven images on two ranks come back in index order, on both."""
+    data = tiny_data()
+    data.prepare_data()
+    data.setup("fit")
+    records = data.splits.train[:7]
+    loader = data.plain_loader(records, shard(7))
+    device = torch.device("cpu")
+    found = extract(lambda image: {"sum": image.double().mean((1, 2, 3))}, loader, 7, device)
+    alone = data.plain_loader(records, range(7))
+    means = [batch["image"].double().mean((1, 2, 3)) for batch in alone]
+    assert torch.equal(found["sum"], torch.cat(means).float())
+
+
 def main(folder: Path) -> None:
     for name in sorted(methods()):
         kind = methods()[name].load()
@@ -84,10 +125,15 @@ def main(folder: Path) -> None:
         resumed, _ = fit(kind, folder, EPOCHS, resume=folder / f"{name}_half.ckpt", **WORLD)
         save(resumed, folder / f"{name}_resumed")
 
-        exact, _ = fit(kind, folder, EPOCHS, **WORLD, **EXACT)
+    for name, (kind, options) in EXACT_RUNS.items():
+        exact, _ = fit(kind, folder, EPOCHS, **options, **WORLD, **EXACT)
         save(exact, folder / f"{name}_exact")
+    mixed, _ = fit(ClusterContrast, folder, 1, **WORLD, trainer_precision="bf16-mixed")
+    save(mixed, folder / "bf16")
     check_gathering()
     check_skipping(folder)
+    check_uneven_extraction()
+    check_waiting()
 
 
 def save(method: Method, path: Path) -> None:

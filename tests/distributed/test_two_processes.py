@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reidzoo.cli.names import methods
-from tests.distributed.launched import EPOCHS, EXACT
+from tests.distributed.launched import EPOCHS, EXACT, EXACT_RUNS
 from tests.tiny import fit
 
 pytestmark = pytest.mark.slow
@@ -49,13 +49,17 @@ def test_resume_is_bit_equal(folder, name):
     assert_same_bits(load(folder / f"{name}_whole_0.pt"), load(folder / f"{name}_resumed_0.pt"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_ranks_are_bit_equal_in_half_precision(folder):
+    assert_same_bits(load(folder / "bf16_0.pt"), load(folder / "bf16_1.pt"))
+
+
+@pytest.mark.parametrize("name", EXACT_RUNS)
 def test_two_processes_equal_one(folder, name, tmp_path):
     """With batch norm over the half batch that a rank sees."""
     two = load(folder / f"{name}_exact_0.pt")
-    kind = methods()[name].load()
-    rows_per_rank = 32 * kind.views // 2
-    one, trainer = fit(kind, tmp_path, EPOCHS, method_samples_per_bn=rows_per_rank, **EXACT)
+    kind, options = EXACT_RUNS[name]
+    options = options | {"method_samples_per_bn": 32 * kind.views // 2}
+    one, trainer = fit(kind, tmp_path, EPOCHS, **options, **EXACT)
     if one.labels is not None:
         assert torch.equal(one.labels.labels, two["labels"])
     state = one.state_dict()
