@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from reidzoo.machine_code import check_files
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 RANGES_PER_THREAD = 4  # rows differ in cost: threads that finish early take another range
 SMALL = 2048
@@ -21,12 +23,13 @@ SMALL = 2048
 
 def compiled(kernel: Kernel) -> Kernel:
     """Compile a kernel on its first call, keep the machine code beside the file."""
-    return cast(Kernel, numba.njit(nogil=True, cache=True, error_model="numpy")(kernel))
+    made = cast(Kernel, numba.njit(nogil=True, cache=True, error_model="numpy")(kernel))
+    return check_files(made)
 
 
 def compiled_fast(kernel: Kernel) -> Kernel:
     """Compile a kernel whose sums may be re-ordered, so that they use vector instructions."""
-    return cast(Kernel, numba.njit(nogil=True, cache=True, fastmath=True)(kernel))
+    return check_files(cast(Kernel, numba.njit(nogil=True, cache=True, fastmath=True)(kernel)))
 
 
 def over_rows(kernel: Callable[..., Any], num_rows: int, *arguments: Any) -> list[Any]:

@@ -7,12 +7,14 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reidzoo.errors import UserError
 
 STAMP = "stamp.json"
+ABANDONED = 24 * 3600  # seconds in which a folder that is being built must have changed
 logger = logging.getLogger(__name__)
 
 
@@ -43,6 +45,7 @@ def build_once(
         logger.warning("%s is incomplete, damaged or outdated: it is made again", folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
             fresh = Path(aside, "new")
             fresh.mkdir()
@@ -71,6 +74,15 @@ def _publish(fresh: Path, folder: Path, trash: Path, what: Mapping[str, str | in
         else:
             return
     raise OSError(None, f"{folder} cannot be replaced")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what processes left that were killed while they built this folder."""
+    for aside in folder.parent.glob(f".{folder.name}-*"):
+        with contextlib.suppress(OSError):
+            changed = max(path.stat().st_mtime for path in (aside, *aside.rglob("*")))
+            if time.time() - changed > ABANDONED:
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def intact(folder: Path, what: Mapping[str, str | int | float]) -> bool:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reidzoo.machine_code import check_files
+
 TINY = 1e-12  # least norm, as in torch.nn.functional.normalize
 
 
@@ -49,6 +51,7 @@ def walk(
 
 
 # Not `fastmath=True`, which assumes that there are no NaN.
+@check_files
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[misc]
 def _walk(
     rows: NDArray[Any],

@@ -6,11 +6,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from reidzoo.machine_code import check_files
 from reidzoo.metrics.truth import UNKNOWN_CAMERA, Truth
 
 Floats = NDArray[np.float64]
 
 
+@check_files
 @numba.njit(cache=True, nogil=True)
 def rank_answers(distances: NDArray[Any], truth: Truth, scores: Floats) -> None:
     """Score each query of a block.
@@ -40,6 +42,7 @@ def rank_answers(distances: NDArray[Any], truth: Truth, scores: Floats) -> None:
         _score(row, answers[:found], scores[q])
 
 
+@check_files
 @numba.njit(cache=True, nogil=True)
 def _score(row: NDArray[Any], answers: NDArray[np.int64], score: Floats) -> None:
     """Average precision, first rank and inverse penalty of one query into `score` [3]."""
@@ -62,6 +65,7 @@ def _score(row: NDArray[Any], answers: NDArray[np.int64], score: Floats) -> None
     score[2] = len(answers) / _rank(row, farthest)
 
 
+@check_files
 @numba.njit(cache=True, nogil=True)
 def _count_up_to(values: NDArray[Any], limit: float) -> int:
     """How many values are <= limit; indices and a 32-bit counter let the compiler vectorise."""
@@ -71,6 +75,7 @@ def _count_up_to(values: NDArray[Any], limit: float) -> int:
     return int(count)
 
 
+@check_files
 @numba.njit(cache=True, nogil=True)
 def _count_below(values: NDArray[Any], limit: float) -> int:
     """How many values are < limit."""
@@ -80,6 +85,7 @@ def _count_below(values: NDArray[Any], limit: float) -> int:
     return int(count)
 
 
+@check_files
 @numba.njit(cache=True, nogil=True)
 def _rank(row: NDArray[Any], g: int) -> int:
     """Place of gallery position g, from 1, in the order of (distance, position)."""

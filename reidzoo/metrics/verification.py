@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reidzoo.machine_code import check_files
 from reidzoo.metrics.distances import as_features, distance_blocks
 from reidzoo.metrics.truth import UNKNOWN_CAMERA, Truth, match
 
@@ -72,6 +73,7 @@ def verification_scores(
     return _read_curve(same, different, width)
 
 
+@check_files
 @numba.njit(cache=True, nogil=True)
 def _count_pairs(
     distances: NDArray[np.float32],

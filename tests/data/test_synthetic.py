@@ -1,6 +1,8 @@
 """Synthetic people: the same bytes always, in a cache that heals itself."""
 
+import os
 import threading
+import time
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +120,17 @@ def test_an_interrupted_build_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         cache.build_once(tmp_path / "place", {"version": 1}, fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_builder_left_goes_after_a_day(tmp_path):
+    for name, days in ((".place-dead", 2), (".place-busy", 0), (".other-dead", 2)):
+        (tmp_path / name / "new").mkdir(parents=True)
+        then = time.time() - days * 24 * 3600
+        for path in (tmp_path / name / "new", tmp_path / name):
+            os.utime(path, (then, then))
+    cache.build_once(tmp_path / "place", {"version": 1}, lambda folder: (folder / "a").touch())
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".other-dead", ".place-busy", "place"]
 
 
 def test_two_builders_at_once(tmp_path):
