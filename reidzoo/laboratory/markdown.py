@@ -86,8 +86,9 @@ def show(values: list[float], scale: int) -> str:
 
 
 def protocol_lines(rows: Iterable[Tree]) -> list[str]:
-    """What all trained rows share, what differs, and what nobody knows of some."""
-    stamps = {row["name"]: row["protocol"] for row in rows if row["protocol"]["epochs"] != 0}
+    """What all finished runs share, what differs, and what nobody knows of some."""
+    trained = [row for row in rows if row["seeds"] and row["protocol"]["epochs"] != 0]
+    stamps = {row["name"]: row["protocol"] for row in trained}
     fields = dict.fromkeys(field for stamp in stamps.values() for field in stamp)
     same, differing = [], []
     unknown: dict[str, list[str]] = {}

@@ -5,7 +5,7 @@ from reidzoo.cli.session import prepare
 from reidzoo.errors import UserError
 from reidzoo.laboratory.grid import Grid
 from reidzoo.laboratory.protocol import Protocol
-from reidzoo.laboratory.provenance import record
+from reidzoo.laboratory.provenance import eps_origin
 from reidzoo.laboratory.stamps import stamp
 
 
@@ -18,5 +18,6 @@ def plan(grid: Grid) -> dict[str, Protocol]:
         except UserError:
             continue
         tree = session.tree()
-        found[row] = stamp(tree, {}, {}, record(tree, session.layers, session.options))
+        origin = eps_origin(tree, session.layers, session.options)
+        found[row] = stamp(tree, {}, {}, {"eps_from": origin})
     return found

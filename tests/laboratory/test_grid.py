@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from reidzoo.cli.layers import experiments, published
@@ -85,6 +87,9 @@ GRIDS = sorted((experiments() / "grids").glob("*.yaml"))
 def test_shipped_grids_are_accepted_and_hold_one_protocol(path):
     grid = read_grid(path)
     assert grid.about
+    if path.stem.startswith("eps_"):  # rows differ in one number: two of them tell
+        assert len(grid.rows) >= 5
+        grid = replace(grid, rows={row: grid.rows[row] for row in (grid.baseline, "eps auto")})
     planned = plan(grid)
     assert planned.keys() == grid.rows.keys()
     check_agreement({row: [stamp] for row, stamp in planned.items()}, grid.may_differ, grid.name)

@@ -156,6 +156,9 @@ def test_protocol_below_the_table_says_what_is_shared_what_differs_what_is_unkno
     assert "- test_evaluations differs: 9: hhcl; 5: spcl" in shown
     assert "- eps_from differs: class default: hhcl; command line: spcl" in shown
     assert "- unknown: test_evaluations, eps_from (bound)" in shown
+    planned = {"bound": Protocol(epochs=2, test_evaluations=7)}
+    shown = text(grid, make_rows(grid, runs | {"bound": {}}, None, planned))
+    assert "bound" not in shown.partition("**Protocol**")[2].partition("**Incomplete**")[0]
 
 
 def test_json_holds_the_figures_behind_the_table(grid, runs):
