@@ -112,7 +112,11 @@ def test_our_results_are_means_over_seeds_in_per_cent(tmp_path):
     runs = [{"last": {"mAP": value, "cmc1": 0.9}} for value in (0.5, 0.7)]
     (folder / "synthetic.results.json").write_text(json.dumps({"command": "do", "runs": runs}))
     (result,) = zoo_table.measured(tmp_path)
-    assert (result.method, result.data, str(result)) == ("hhcl", "synthetic", "60.0 / 90.0")
+    assert (result.method, result.data, str(result)) == (
+        "hhcl",
+        "synthetic",
+        "60.0 ± 14.1 / 90.0 ± 0.0",
+    )
     assert result.origin == "2 seeds, `do`"
 
 

@@ -75,12 +75,19 @@ def say(code: int, message: str) -> int:
 def mistake(error: BaseException) -> str | None:
     """The one line for an error that the user can mend, None for a failure of the program.
 
-    Such are UserError, Lightning's complaints about its options, a full or read-only disk, and a
-    ValueError that reidzoo's own code raises (libraries of the package use it in that sense).
+    Such are UserError, Lightning's complaints about its options, an operation that cannot be
+    deterministic, a full or read-only disk, and a ValueError that reidzoo's own code raises
+    (libraries of the package use it in that sense).
     """
     text = str(error)
     if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
         return " ".join(text.rpartition("UserError: ")[2].split())  # workers prepend a traceback
+    if isinstance(error, RuntimeError) and "does not have a deterministic implementation" in text:
+        operation = text.split(" does not have")[0]
+        return (
+            f"--deterministic: {operation} has no deterministic version on this device; "
+            "--trainer.deterministic warn goes on without the promise of equal bits"
+        )
     if isinstance(error, OSError) and error.errno in STORAGE:
         return " ".join(text.split())
     if isinstance(error, ValueError):

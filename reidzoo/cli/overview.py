@@ -16,6 +16,7 @@ MAIN = {
     "--logger.images true": "also log pictures; person images are sensitive [false]",
     "--seed N": "seed of everything random [1]",
     "--compile BACKEND": "compile the backbone: inductor or another backend of torch.compile",
+    "--deterministic": "same seed, same bits on a GPU too, slower there; a CPU gives them anyway",
     "--trainer.OPTION": "any option of Lightning's Trainer: --trainer.devices 4",
     "--print_config": "print all settings as YAML for --config, and stop",
     "--help": "this; with --method (and --data): every option and its published value",

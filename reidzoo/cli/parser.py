@@ -29,6 +29,10 @@ FIXED = {  # options of the Trainer that would break training, and what to use i
     "barebones": "fixed at false: it switches callbacks and logging off",
 }
 
+DETERMINISTIC = (
+    "true (--deterministic is short for it): same seed, same bits on a GPU too, by slower kernels; "
+    'an operation that has none ends the run in one line, "warn" goes on'
+)
 
 Maker = tuple[Callable[..., Any], type, bool]
 
@@ -48,6 +52,7 @@ def build_parser(method: type, data: type) -> ArgumentParser:
     parser.add_class_arguments(Guard, "guard")
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=set(FIXED))
     parser.set_defaults({"trainer.max_epochs": 50, "trainer.enable_model_summary": False})
+    next(a for a in parser._actions if a.dest == "trainer.deterministic").help = DETERMINISTIC
     parser.add_class_arguments(data, "data", fail_untyped=False)
     parser.add_class_arguments(method, "method", fail_untyped=False)
     parser.add_argument("--seed", type=int, default=1, help="Seed of everything random.")

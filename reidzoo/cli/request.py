@@ -54,7 +54,10 @@ def understand(argv: Sequence[str]) -> Request:
     parser.add_argument("--config", action="append", default=[])
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--print_config", action="store_true")
+    parser.add_argument("--deterministic", nargs="?", const="true")
     found, options = parser.parse_known_args(argv)
+    if found.deterministic is not None:
+        options += ["--trainer.deterministic", found.deterministic]
     configs = tuple(read_layer(Path(path), f"--config {path}") for path in found.config)
     chosen = {"method": found.method, "data": found.data}
     for section, entries in (("method", names.methods()), ("data", names.data_sets())):

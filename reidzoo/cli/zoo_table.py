@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import yaml
@@ -17,6 +16,7 @@ from reidzoo.cli import names
 from reidzoo.cli.layers import experiments
 from reidzoo.laboratory.agreement import camera_level
 from reidzoo.laboratory.protocol import Protocol
+from reidzoo.laboratory.statistics import mean_and_spread
 
 BENCHMARKS = ("market1501", "msmt17", "veri776", "personx")
 OURS = ".results.json"
@@ -24,7 +24,7 @@ BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
 LEGEND = (
     "Results are mAP / R1 in per cent. Those of the benchmarks are published by others, with the "
     "edition and the place below; empty where none could be verified. Those of synthetic people "
-    "are ours: the last epoch, mean over seeds."
+    "are ours: the last epoch, mean ± sample standard deviation over seeds, of one seed the value."
 )
 
 
@@ -37,9 +37,12 @@ class Result:
     mAP: float  # noqa: N815  the field's spelling
     R1: float
     origin: str
+    spread: tuple[float, float] | None = None  # of mAP and R1 over seeds
 
     def __str__(self) -> str:
-        return f"{self.mAP:.1f} / {self.R1:.1f}"
+        if self.spread is None:
+            return f"{self.mAP:.1f} / {self.R1:.1f}"
+        return f"{self.mAP:.1f} ± {self.spread[0]:.1f} / {self.R1:.1f} ± {self.spread[1]:.1f}"
 
 
 def published() -> list[Result]:
@@ -60,7 +63,7 @@ def origin_of(entry: dict[str, Any], where: str) -> str:
 
 
 def measured(folder: Path | None = None) -> list[Result]:
-    """Our committed results: last epochs, mean over seeds."""
+    """Our committed results: last epochs, mean and spread over seeds."""
     return [
         read_measured(path)
         for path in sorted((folder or experiments()).glob(f"*/*{OURS}"))
@@ -73,12 +76,16 @@ def read_measured(path: Path) -> Result:
     tree = json.loads(path.read_text("utf-8"))
     last = [run["last"] for run in tree["runs"]]
     seeds = "1 seed" if len(last) == 1 else f"{len(last)} seeds"
+    (mAP, mAP_spread), (R1, R1_spread) = (
+        mean_and_spread([100 * run[name] for run in last]) for name in ("mAP", "cmc1")
+    )
     return Result(
         path.parent.name,
         path.name.removesuffix(OURS),
-        100 * mean(run["mAP"] for run in last),
-        100 * mean(run["cmc1"] for run in last),
+        mAP,
+        R1,
         f"{seeds}, `{tree['command']}`",
+        None if mAP_spread is None or R1_spread is None else (mAP_spread, R1_spread),
     )
 
 

@@ -1,11 +1,14 @@
 """Every fault of the numbers is injected once, noticed, named, and never trained on."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
 
 from reidzoo.callbacks import ClusterCallback, Guard
+from reidzoo.cli.names import methods
+from reidzoo.data.sets.synthetic import Synthetic
 from reidzoo.errors import UserError
 from reidzoo.methods.cluster_contrast import ClusterContrast
 from reidzoo.methods.hhcl import HHCL
@@ -245,6 +248,23 @@ def test_a_memory_with_rows_of_zeros_is_refused(tmp_path, identities, kind):
     gap = Collapsing(identities, lambda labels: labels + (labels > 2), sound=0)
     with pytest.raises(UserError, match=r"^after the refresh of epoch 1, memory \S+ has 1 rows of"):
         train(kind, tmp_path, method_clusterer=gap)
+
+
+class Hole(Synthetic):
+    """Tiny people whom camera 1 has never seen."""
+
+    def read(self):
+        splits = super().read()
+        return replace(splits, train=tuple(r for r in splits.train if r.camera != 1))
+
+
+@pytest.mark.parametrize("name", [n for n, e in methods().items() if e.load().needs])
+def test_a_camera_without_images_is_named_and_passed_by(tmp_path, monkeypatch, name, caplog):
+    monkeypatch.setattr("tests.tiny.Synthetic", Hole)
+    with caplog.at_level(logging.WARNING):
+        _, trainer = train(methods()[name].load(), tmp_path, 1)
+    assert "cameras 1 (counted from 0) have no training images" in caplog.text
+    assert torch.isfinite(trainer.callback_metrics["loss"])
 
 
 @pytest.mark.parametrize(("option", "value"), [("patience", 0), ("patience", -1)])

@@ -29,6 +29,11 @@ class Broken(torch.utils.data.Dataset):
         (UserError("--seed x: bad"), 2, "reidzoo: --seed x: bad\n"),
         (UserError("two\n  lines"), 2, "reidzoo: two lines\n"),
         (OSError(errno.ENOSPC, "No space left on device", "last.ckpt"), 2, "No space left"),
+        (
+            RuntimeError("cumsum_cuda does not have a deterministic implementation, but you set"),
+            2,
+            "reidzoo: --deterministic: cumsum_cuda has no deterministic version",
+        ),
         (errors.Terminated(143), 143, "terminated; --resume auto"),
         (KeyboardInterrupt(), 130, "interrupted; --resume auto"),
     ],

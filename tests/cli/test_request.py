@@ -50,3 +50,11 @@ def test_mistakes_found_before_anything_slow_is_imported(tmp_path, words, said):
 
 def test_auto_and_null_are_no_paths():
     understand(["--method", "hhcl", "--resume", "auto", "--data.root", "null"])
+
+
+@pytest.mark.parametrize(
+    ("words", "value"), [([], "true"), (["warn"], "warn"), (["--seed", "1"], "true")]
+)
+def test_deterministic_is_short_for_the_option_of_the_trainer(words, value):
+    options = understand(["--method", "hhcl", "--deterministic", *words]).options
+    assert options[-2:] == ("--trainer.deterministic", value)

@@ -38,6 +38,14 @@ def test_resume_is_bit_equal_with_and_without_workers(kind, tmp_path):
     assert same_state(whole, resumed)
 
 
+def test_same_seed_gives_the_same_bits(kind, tmp_path):
+    """Again, and with deterministic algorithms only; the test above has 0 and 2 workers."""
+    first, _ = fit(kind, tmp_path, 1, data_batches=3)
+    again, _ = fit(kind, tmp_path, 1, data_batches=3, trainer_deterministic=True)
+    torch.use_deterministic_algorithms(False)
+    assert same_state(first, again)
+
+
 def test_loss_falls_on_fixed_labels(kind, tmp_path):
     data = tiny_data()
     data.setup()
@@ -61,7 +69,7 @@ def test_loss_falls_on_fixed_labels(kind, tmp_path):
 
 
 def test_runs_in_bf16(kind, tmp_path):
-    method, trainer = fit(kind, tmp_path, 1, trainer_precision="bf16-mixed")
+    method, trainer = fit(kind, tmp_path, 1, data_batches=3, trainer_precision="bf16-mixed")
     assert math.isfinite(trainer.callback_metrics["loss"])
     assert all(v.dtype != torch.bfloat16 for v in method.state_dict().values())
 

@@ -59,13 +59,22 @@ def count_notes(splits: Splits, official: Counts | None) -> tuple[str, ...]:
 
 
 def trap_notes(splits: Splits) -> tuple[str, ...]:
-    """Name the traps that evaluation would fall into in silence."""
+    """Name the traps that training and evaluation would fall into in silence."""
     notes = []
     lost = identities(splits.query) - identities(splits.gallery)
     if lost and splits.gallery:
         notes.append(f"{len(lost)} query identities are not in the gallery and not scored")
     if any(record.identity == DISTRACTOR for record in splits.query):
         notes.append("some query images have identity 0, which marks distractors")
+    seen = {record.camera for record in splits.train}
+    tested = {record.camera for record in splits.query + splits.gallery}
+    unseen = sorted(tested - seen - {UNKNOWN_CAMERA})
+    if splits.train and unseen:
+        which = ", ".join(map(str, unseen))
+        notes.append(
+            f"cameras {which} (counted from 0) have no training images; if they should have some, "
+            "check where camera ids come from"
+        )
     # With a known camera the rule "same identity and camera" keeps a query from finding itself.
     blind = {record for record in splits.query if record.camera == UNKNOWN_CAMERA}
     selves = blind & set(splits.gallery)
