@@ -28,3 +28,15 @@ def nearest(value: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"allowed: {', '.join(names)}{hint}"
+
+
+def one_line(text: str) -> str:
+    r"""Text as one line; what a terminal would act upon (a file name may hold it) is spelt out.
+
+    >>> print(one_line("no  such\nfile: \x1b[2J.jpg"))
+    no such file: \x1b[2J.jpg
+    """
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -89,7 +89,11 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _decode_quickly(data: bytes) -> Pixels | None:
-    return cast(Pixels | None, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB))
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:  # more pixels than it accepts: Pillow says so in words
+        return None
+    return cast(Pixels | None, image)
 
 
 def _decode_carefully(data: bytes) -> Pixels:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reidzoo.cli.runs import process_rank
-from reidzoo.errors import UserError, nearest
+from reidzoo.errors import UserError, nearest, one_line
 from reidzoo.files import STORAGE
 
 MISTAKE, INTERRUPTED, TERMINATED = 2, 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -81,7 +81,7 @@ def mistake(error: BaseException) -> str | None:
     """
     text = str(error)
     if isinstance(error, UserError) or type(error).__name__ == "MisconfigurationException":
-        return " ".join(text.rpartition("UserError: ")[2].split())  # workers prepend a traceback
+        return one_line(text.rpartition("UserError: ")[2])  # workers prepend a traceback
     if isinstance(error, RuntimeError) and "does not have a deterministic implementation" in text:
         operation = text.split(" does not have")[0]
         return (
@@ -89,11 +89,11 @@ def mistake(error: BaseException) -> str | None:
             "--trainer.deterministic warn goes on without the promise of equal bits"
         )
     if isinstance(error, OSError) and error.errno in STORAGE:
-        return " ".join(text.split())
+        return one_line(text)
     if isinstance(error, ValueError):
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         if frames and frames[-1].f_globals.get("__name__", "").startswith("reidzoo."):
-            return " ".join(text.split())
+            return one_line(text)
     return None
 
 

@@ -182,11 +182,12 @@ def check_checkpoint(path: Path, tree: Tree, method: str, data: str) -> int:
     what = f"--resume {path}"
     content = read_tensors(path, what)
     try:
-        about = json.loads(content["reidzoo"])
+        about = dict(json.loads(content["reidzoo"]))
+        network = dict(about["network"])
         progress = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         whole = bool(progress["is_last_batch"])
         finished = int(content["epoch"]) + 1
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(
             f"{what}: not a checkpoint of a reidzoo run; to take over weights use --init"
         ) from error
@@ -201,7 +202,7 @@ def check_checkpoint(path: Path, tree: Tree, method: str, data: str) -> int:
                 f"{what}: made by --{option} {about.get(option)}, but --{option} {wanted} was "
                 f"asked for; to take over weights use --init"
             )
-    differing = differences(about["network"], tree["method"].get("network", {}))
+    differing = differences(network, tree["method"].get("network", {}))
     if differing:
         raise UserError(f"{what}: another network ({differing}); to take over weights use --init")
     return finished

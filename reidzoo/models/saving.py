@@ -118,10 +118,11 @@ def load(path: str | Path) -> LoadedEmbedder:
         text, tensors = _read_card(file), content
     else:
         text = content.get("reidzoo")
+        state = content.get("state_dict")
         tensors = {
             name.removeprefix(PREFIX): value
-            for name, value in content.get("state_dict", {}).items()
-            if name.startswith(PREFIX)
+            for name, value in (state.items() if isinstance(state, Mapping) else ())
+            if str(name).startswith(PREFIX)
         }
     if text is None and (released := recognise(unwrap(content))) is not None:
         return _load_released(released, what)
@@ -129,7 +130,7 @@ def load(path: str | Path) -> LoadedEmbedder:
     try:
         model = TrainedEmbedder(card)
         model.network.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{what}: its tensors and its description disagree ({reason})") from error
     return model.eval()
@@ -144,7 +145,7 @@ def _load_released(released: Released, what: str) -> TrainedEmbedder:
 
 def _read_card(weights: Path) -> str | None:
     file = weights.with_suffix(".json")
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else None
 
 
 def _parse_card(text: Any, what: str) -> dict[str, Any]:
@@ -157,6 +158,9 @@ def _parse_card(text: Any, what: str) -> dict[str, Any]:
     check_format(text, what)
     try:
         card: dict[str, Any] = json.loads(text)
-        return card | {"height": int(card["height"]), "width": int(card["width"])}
-    except (ValueError, TypeError, KeyError) as error:
+        height, width = int(card["height"]), int(card["width"])
+        if min(height, width) < 1:
+            raise ValueError(f"images of {height} x {width} pixels")
+        return dict(card) | {"height": height, "width": width}
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise UserError(f"{what}: the description of its network is damaged ({error!r})") from error

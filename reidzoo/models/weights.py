@@ -74,9 +74,9 @@ def read_tensors(path: str | Path, what: str) -> dict[str, Any]:
             f"{what}: refused, it is damaged or holds pickled Python objects, which can run code; "
             f"only plain tensors are read (.safetensors, or torch.save of a state dict)"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, safetensors.SafetensorError) as error:
+    except Exception as error:  # of damaged files readers raise a dozen types, KeyError included
         raise UserError(f"{what}: damaged or truncated, it cannot be read") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UserError(f"{what}: holds a {type(content).__name__}, expected a state dict")
     check_format(content.get("reidzoo"), what)
     return content
@@ -98,7 +98,7 @@ def read_state_dict(path: str | Path, what: str) -> dict[str, Tensor]:
     content = unwrap(read_tensors(path, what))
     if (released := recognise(content)) is not None:
         return released.tensors
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
 
 
 def load_exactly(module: nn.Module, found: Mapping[str, Tensor], what: str, advice: str) -> None:
