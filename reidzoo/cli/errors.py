@@ -48,13 +48,28 @@ def run(command: Callable[[], None], advice: str = RESUME) -> int:
 
 def outcome(error: BaseException, advice: str = RESUME) -> tuple[int, str] | None:
     """Exit code and the one line; None for a failure of the program, which keeps its traceback."""
-    lightning = isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt)
-    if isinstance(error, KeyboardInterrupt) or lightning:  # Lightning exits with code 1
+    stop = stopped_by(error)
+    if isinstance(stop, KeyboardInterrupt):
         return INTERRUPTED, f"interrupted; {advice}"
-    if isinstance(error, Terminated):
+    if stop is not None:
         return TERMINATED, f"terminated; {advice}"
     message = None if os.environ.get("REIDZOO_TRACEBACK") else mistake(error)
     return None if message is None else (MISTAKE, message)
+
+
+def stopped_by(error: BaseException) -> BaseException | None:
+    """The Ctrl-C or SIGTERM behind an error, if there is one.
+
+    Lightning makes a SystemExit of it; torch, where it was just writing a checkpoint, a
+    RuntimeError about the file.
+
+    >>> stopped_by(ValueError("no")) is None
+    True
+    """
+    link: BaseException | None = None if isinstance(error, UserError) else error
+    while link is not None and not isinstance(link, KeyboardInterrupt | Terminated):
+        link = link.__context__
+    return link
 
 
 def say(code: int, message: str) -> int:

@@ -13,8 +13,10 @@ from reidzoo.cli.errors import TERMINATED, Terminated
 class StopCleanly(pl.Callback):
     """SIGTERM ends the run in the main thread: files closed, all processes told, exit code 143.
 
-    Lightning's own handler waits for the end of a step, and with several processes enters a
-    collective from inside the handler, where another one may be under way.
+    At once, not after the step: only whole epochs are kept, so that the rest of a step is lost
+    like the epoch, and a scheduler kills what is not gone after its grace time. Lightning's own
+    handler waits for the end of a step, and with several processes enters a collective from
+    inside the handler, where another one may be under way.
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -68,6 +68,20 @@ def test_ctrl_c_inside_lightning_is_ctrl_c():
     assert errors.run(command) == 130
 
 
+def test_ctrl_c_while_a_checkpoint_is_written_is_ctrl_c(capsys):
+    """As torch tells it: its writer of files notices only that something is missing."""
+
+    class Interrupted:
+        def write(self, data):
+            raise KeyboardInterrupt
+
+        def flush(self):
+            pass
+
+    assert errors.run(lambda: torch.save({"a": torch.zeros(9)}, Interrupted())) == 130
+    assert capsys.readouterr().err.startswith("reidzoo: interrupted; ")
+
+
 def test_failures_of_the_program_keep_their_traceback():
     with pytest.raises(RuntimeError, match="bug"):
         errors.run(raising(RuntimeError("bug")))
