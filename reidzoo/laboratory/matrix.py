@@ -191,7 +191,7 @@ def markdown(table: Mapping[Row, Sequence[Cell]], columns: Sequence[Column]) -> 
 def show(cell: Cell) -> str:
     """The figures of a cell, in per cent.
 
-    >>> show(Cell("", "", "", False, {"mAP": 0.821, "cmc1": 0.923}))
+    >>> show(Cell("", "", "", False, {"mAP": 0.821, "cmc1": 0.923}, {}))
     '82.1 / 92.3'
     """
     return f"{100 * cell.scores['mAP']:.1f} / {100 * cell.scores['cmc1']:.1f}"
