@@ -20,6 +20,7 @@ BENCHMARKS = {  # name -> (module, function, what it measures)
     "step": ("step", "bench_step", "memory, loss and sampler, against a ResNet-50 step"),
     "extract": ("extract", "bench_extract", "images to features, against fp32 NCHW"),
     "epoch": ("epoch", "bench_epoch", "a whole epoch by stages, against dense clustering"),
+    "profile": ("profile", "bench_profile", "the operations of a training step"),
     "input": ("input", "bench_input", "from JPEG to an augmented batch, against torchvision"),
 }
 

@@ -32,7 +32,14 @@ ALLOWED = {  # room -> rooms of reidzoo that it may import, beside itself and th
     },
 }
 FOREIGN = {  # package -> the rooms or files that may name it
-    "pytorch_lightning": {"methods", "callbacks", "data/datamodule.py", "cli", "fit.py"},
+    "pytorch_lightning": {
+        "methods",
+        "callbacks",
+        "data/datamodule.py",
+        "cli",
+        "fit.py",
+        "benchmarks/epoch.py",
+    },
     "wandb": {"cli", "callbacks", "visual"},
     "albumentations": {"data/transforms.py", "benchmarks"},
     "faiss": {"clustering/neighbours.py", "gallery", "benchmarks"},

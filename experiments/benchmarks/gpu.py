@@ -5,7 +5,7 @@
 
 An epoch of MSMT17's size (32,621 drawn JPEG files, 400 batches of 256, ResNet-50, bf16) by stages;
 the same work by a plain script (fp32, NCHW, Pillow and torchvision); extraction by precision and
-layout; a training step with its share of the peak arithmetic and of the memory; pseudo-labels. faiss
+layout; a training step with its share of the peak arithmetic and its memory; pseudo-labels. faiss
 is not needed. Each part is written as soon as it is known: a run that is cut short is not lost.
 """
 

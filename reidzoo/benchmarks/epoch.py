@@ -5,6 +5,7 @@ plain alternative is timed for the stage in which it differs most: pseudo-labels
 """
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -181,7 +182,9 @@ def time_labelling(
     clusterer: JaccardDBSCAN, rows: torch.Tensor, dense_up_to: int
 ) -> dict[str, Cost]:
     """Time our labels and, where they fit, dense ones, from the same features [N, D]."""
-    ways = {"pseudo-labels, k-NN included": lambda: finished(clusterer(rows))}
+    ways: dict[str, Callable[[], object]] = {
+        "pseudo-labels, k-NN included": lambda: finished(clusterer(rows))
+    }
     if len(rows) <= dense_up_to:
         features = rows.cpu().numpy()
         ways[DENSE] = lambda: dense_labels(features, knn(features, K1)[0], K2, EPS, MIN_SAMPLES)

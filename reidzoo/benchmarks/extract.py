@@ -1,6 +1,6 @@
 """`bench extract`: images per second from pixels to features, by precision and memory layout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -91,16 +91,16 @@ def bench_extract(
         rounds: times each way is timed, in turns.
     """
     networks = {
-        layout: Embedder(EmbedderOptions(backbone, weights=None))
-        .to(device=device, memory_format=layout)
-        .eval()
+        layout: Embedder(EmbedderOptions(backbone, weights=None)).to(memory_format=layout)
         for layout in (torch.contiguous_format, torch.channels_last)
     }
+    for network in networks.values():
+        network.to(device).eval()
     image = torch.randint(0, 256, (images, 3, height, width), dtype=torch.uint8, device=device)
     ways: dict[str, Callable[[], object]] = {}
     for dtype, word in ((torch.float32, "fp32"), (torch.bfloat16, "bf16")):
         for layout, name in ((torch.contiguous_format, "NCHW"), (torch.channels_last, "NHWC")):
-            batches = image.contiguous(memory_format=layout).split(batch_size)
+            batches = torch.split(image.contiguous(memory_format=layout), batch_size)
             ways[f"{word}, {name}"] = partial(embed_all, networks[layout], batches, dtype)
     with threads(1):
         for way in ways.values():
@@ -113,7 +113,7 @@ def bench_extract(
 
 
 @torch.no_grad()
-def embed_all(network: Embedder, batches: tuple[Tensor, ...], dtype: torch.dtype) -> None:
+def embed_all(network: Embedder, batches: Sequence[Tensor], dtype: torch.dtype) -> None:
     """Embed batches in the layout they have; `Embedder.map` would always choose channels last."""
     device = batches[0].device
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):

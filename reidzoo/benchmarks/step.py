@@ -146,7 +146,7 @@ def make_ways(B: int, K: int, C: int, members: int, D: int) -> dict[str, Callabl
     sampler = PlanSampler(PlanShape(1, B, K), len(labels), "pk")
     return {
         PRODUCT: lambda: mean.logits(x),
-        "sampler": lambda: (sampler.set_plan(labels, 0), list(sampler)),
+        "sampler": lambda: draw(sampler, labels),
         "labels": lambda: labels[index],
         "loss and its gradient": lambda: contrast(mean, x, y),
         "update mean": lambda: mean.update(x, y),
@@ -159,9 +159,15 @@ def make_ways(B: int, K: int, C: int, members: int, D: int) -> dict[str, Callabl
     }
 
 
+def draw(sampler: PlanSampler, labels: Tensor) -> None:
+    """Plan an epoch of one batch, and read the plan."""
+    sampler.set_plan(labels, 0)
+    list(sampler)
+
+
 def contrast(memory: ClusterMemory, x: Tensor, y: Tensor) -> None:
     """Cross-entropy over all clusters, and back to the features."""
-    F.cross_entropy(memory.logits(x.requires_grad_()), y).backward()
+    F.cross_entropy(memory.logits(x.requires_grad_()), y).backward()  # type: ignore[no-untyped-call]
     x.grad = None
     x.requires_grad_(False)
 

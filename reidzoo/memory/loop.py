@@ -52,7 +52,7 @@ def walk(
 
 # Not `fastmath=True`, which assumes that there are no NaN.
 @check_files
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _walk(
     rows: NDArray[Any],
     features: NDArray[Any],

@@ -10,6 +10,7 @@ import torch
 
 from reidzoo.benchmarks.epoch import DENSE, STAGES, bench_epoch
 from reidzoo.benchmarks.extract import PLAIN, bench_extract
+from reidzoo.benchmarks.profile import PHASES, bench_profile
 from reidzoo.benchmarks.step import BY_ONE, OWN, PRODUCT, bench_step, move_one_by_one
 from reidzoo.memory.rows import move_in_turn
 
@@ -42,6 +43,13 @@ def test_epoch_reports_all_stages():
     assert report.clusters >= 2
     assert DENSE in report.labelling
     assert f"| {STAGES[0]} | {report.stages[STAGES[0]]:.2f} |" in report.to_markdown()
+
+
+def test_profile_names_phases_and_operations():
+    report = bench_profile(images=8, height=48, width=24, clusters=5, steps=1)
+    assert tuple(report.phases) == PHASES
+    assert any("convolution" in name for name in report.operations)
+    assert f"| {PHASES[0]} | {report.phases[PHASES[0]]:.1f} |" in report.to_markdown()
 
 
 def test_extract_compares_layouts_and_precisions():
