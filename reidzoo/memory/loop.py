@@ -28,16 +28,17 @@ def walk(
     Args:
         rows: [C, D] or [C, S, D] fp32, contiguous, changed in place.
         features: [B, D] or [B, S, D], no gradient flows through.
-        labels: [B] int64 in 0..C-1; a negative one moves nothing.
+        labels: [B] int64 in 0..C-1; a negative one moves nothing, a larger one is an IndexError
+            on the CPU and moves nothing on CUDA, where nobody looks.
         keep: weight of the old row.
         take: weight of the feature.
         unit: divide each row (or each of the S parts) by its norm after every image.
     """
-    if not rows.numel() or not features.numel():
+    if not features.numel():
         return
     D = rows.shape[-1]
-    parts = rows.view(len(rows), -1, D)
-    taken = features.detach().to(rows).contiguous().view(len(labels), -1, D)
+    parts = rows.view(len(rows), features[0].numel() // D, D)
+    taken = features.detach().to(rows).contiguous().view(len(labels), *parts.shape[1:])
     if rows.is_cuda and _has_triton():
         from reidzoo.memory.loop_cuda import walk_runs
 
@@ -64,6 +65,8 @@ def _walk(
     for i in range(len(labels)):
         if labels[i] < 0:
             continue
+        if labels[i] >= len(rows):
+            raise IndexError("a label is beyond the rows of the memory")
         for s in range(rows.shape[1]):
             row, feature = rows[labels[i], s], features[i, s]
             squares = 0.0  # fp64

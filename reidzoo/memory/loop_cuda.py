@@ -14,6 +14,7 @@ def walk_run(  # type: ignore[no-untyped-def]
     keep,  # noqa: ANN001
     take,  # noqa: ANN001
     B,  # noqa: ANN001
+    C,  # noqa: ANN001
     D,  # noqa: ANN001
     UNIT: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -26,7 +27,7 @@ def walk_run(  # type: ignore[no-untyped-def]
     parts = tl.num_programs(1)
     label = tl.load(labels + place)
     before = tl.load(labels + place - 1, mask=place > 0, other=-1)
-    if (label >= 0) & (label != before):
+    if (label >= 0) & (label < C) & (label != before):
         d = tl.arange(0, BLOCK)
         inside = d < D
         here = rows + (label * parts + part) * D + d
@@ -48,8 +49,8 @@ def walk_runs(
 ) -> None:
     """Rows [C, S, D] and features [B, S, D], contiguous and fp32; as `loop.walk`."""
     ordered, order = labels.sort(stable=True)
-    _, S, D = rows.shape
+    C, S, D = rows.shape
     walk_run[(len(labels), S)](
-        rows, features, ordered, order, keep, take, len(labels), D,
+        rows, features, ordered, order, keep, take, len(labels), C, D,
         UNIT=unit, BLOCK=triton.next_power_of_2(D),
     )  # fmt: skip

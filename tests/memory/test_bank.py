@@ -101,6 +101,16 @@ def test_what_is_no_number_stays_visible():
     assert memory.rows[1].tolist() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("clusters", [0, 2])
+def test_a_label_without_a_row_is_an_error_and_no_wild_write(clusters):
+    memory = ClusterMemory(4)
+    memory.reset(unit(clusters, 4))
+    with pytest.raises(IndexError, match="beyond the rows"):
+        memory.update(unit(1, 4), torch.tensor([clusters]))
+    memory.update(unit(1, 4), torch.tensor([-1]))
+    memory.update(unit(0, 4), torch.tensor([]).long())
+
+
 def test_unknown_rule_names_the_allowed_ones():
     with pytest.raises(ValueError, match="mean, hardest, batch_mean"):
         ClusterMemory(4, update="median")

@@ -45,6 +45,6 @@ def test_it_compiles(unit):
 
     types = dict.fromkeys(("rows", "features"), "*fp32")
     types |= dict.fromkeys(("labels", "order"), "*i64") | dict.fromkeys(("keep", "take"), "fp32")
-    types |= {"B": "i32", "D": "i32", "UNIT": "constexpr", "BLOCK": "constexpr"}
+    types |= {"B": "i32", "C": "i32", "D": "i32", "UNIT": "constexpr", "BLOCK": "constexpr"}
     source = ASTSource(walk_run, types, {"UNIT": unit, "BLOCK": 2048})
     assert triton.compile(source, target=GPUTarget("cuda", HOPPER, 32)).asm["cubin"]
