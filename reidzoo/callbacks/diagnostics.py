@@ -90,8 +90,9 @@ def describe_features(features: Tensor, labels: Tensor, cameras: Tensor) -> dict
     nearest = nearest_others(features, rows, NEAREST)
     report = neighbour_quantiles(nearest)
     report["silhouette"] = cosine_silhouette(features, labels, rows)
-    if len(cameras[cameras >= 0].unique()) > 1:
-        report["camera_gap"] = camera_gap(features, cameras)
+    gap = camera_gap(features, cameras)
+    if not math.isnan(gap):  # two cameras or more are known
+        report["camera_gap"] = gap
         report["other_camera_share"] = other_camera_share(nearest, cameras)
     return report
 

@@ -33,7 +33,7 @@ def camera_gap(features: AnyArray, cameras: AnyArray) -> float:
     counts = torch.bincount(numbers[numbers >= 0]).double()
     sums = torch.zeros(len(counts), rows.shape[1], dtype=torch.float64, device=rows.device)
     total = sums.new_zeros(())  # inner products of the images with themselves
-    for part, own in zip(rows.split(BLOCK), numbers.split(BLOCK), strict=True):
+    for part, own in zip(torch.split(rows, BLOCK), torch.split(numbers, BLOCK), strict=True):
         known = part[own >= 0].double()
         sums.index_add_(0, own[own >= 0], known)
         total += known.square().sum()
