@@ -40,6 +40,12 @@ bench: install  ## pseudo-labels, retrieval and input, against plain references
 	$(BIN)/python -m reidzoo.bench eval
 	$(BIN)/python -m reidzoo.bench input
 
+audit: install  ## known vulnerabilities of what is installed, as far as the package index tells
+	$(BIN)/python .ci/audit.py
+
+fuzz: install  ## twenty times the cases that CI runs; writes experiments/robustness/fuzz.md
+	$(BIN)/python experiments/robustness/fuzz.py 20
+
 compare: install  ## every method on drawn people, three seeds; hours, and it may be stopped
 	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_standard.yaml --record experiments
 	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_hard.yaml --record experiments

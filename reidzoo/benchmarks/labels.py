@@ -196,7 +196,9 @@ def measure_peak(folder: str, k1: int, k2: int, eps: float) -> tuple[float, floa
     with threads(1):
         tiny = make_rows("identities", 100, 16)
         _sparse(tiny, knn(tiny, k1), k1, k2, eps)  # loads the compiled code
-        rows, ranks, scores = (np.load(Path(folder, f"{name}.npy")) for name in FILES)
+        rows, ranks, scores = (
+            np.load(Path(folder, f"{name}.npy"), allow_pickle=False) for name in FILES
+        )
         peak = peak_megabytes(lambda: _sparse(rows, (ranks, scores), k1, k2, eps))
         return peak, resident_megabytes("VmHWM")
 

@@ -23,7 +23,7 @@ class CachedImages:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.pixels = np.load(path, mmap_mode="r")
+        self.pixels = np.load(path, mmap_mode="r", allow_pickle=False)
         self.height, self.width = self.pixels.shape[1:3]
 
     def __len__(self) -> int:

@@ -51,7 +51,7 @@ def read_run(folder: Path) -> Run | None:
     if "last" not in results or results["epochs"] < config["trainer"]["max_epochs"]:
         return None
     precisions = run / "ap.npy"
-    kept = np.load(precisions) if precisions.is_file() else None
+    kept = np.load(precisions, allow_pickle=False) if precisions.is_file() else None
     return Run(results, kept, read_protocol(run))
 
 
