@@ -17,6 +17,7 @@ FILES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 WRITING = {"write_text", "write_bytes", "savez", "save_file", "imwrite", "open_memmap", "savefig"}
 IN_PLACE = {  # file -> why it may write without `written_whole`
     "benchmarks/input.py": "photographs in a temporary folder",
+    "benchmarks/people.py": "photographs in a temporary folder",
     "benchmarks/labels.py": "arrays in a temporary folder",
     "benchmarks/machine.py": "a switch of the kernel, not a file",
     "data/cache.py": "a folder that is moved into place when it is whole",
