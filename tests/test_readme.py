@@ -1,6 +1,7 @@
 """The README cannot rot: its commands are run, its code is executed."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -144,3 +145,40 @@ def test_results_of_the_demo_are_the_committed_ones():
     for result in json.loads(path.read_text())["runs"]:
         for when in ("untrained", "last"):
             assert f"{100 * result[when]['mAP']:.1f}" in text
+
+
+def job_script() -> str:
+    return next(block for block in blocks("bash") if block.startswith("#!/bin/bash"))
+
+
+@pytest.mark.parametrize(("code", "requeued"), [(0, ""), (1, ""), (143, "requeue 77\n")])
+def test_job_script_requeues_what_was_terminated(tmp_path, code, requeued):
+    """SLURM is stood in for by two small programs."""
+    (tmp_path / "job").write_text(job_script())
+    programs = {"srun": f'echo "$@" > arguments; exit {code}', "scontrol": 'echo "$@" > said'}
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    variables = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "77"}
+    done = subprocess.run(["bash", "job"], cwd=tmp_path, env=variables, check=False)
+    assert done.returncode == code
+    said = tmp_path / "said"
+    assert (said.read_text() if said.exists() else "") == requeued
+    words = shlex.split((tmp_path / "arguments").read_text())
+    own = words[words.index("reidzoo.fit") + 1 :]
+    own[own.index("--data.root") + 1] = str(tmp_path)
+    assert fit_command.main([*own, "--print_config"]) == 0
+
+
+@pytest.mark.slow
+def test_torchrun_command_trains_in_two_processes(tmp_path):
+    line = next(line for block in blocks("bash") for line in block.splitlines() if line[:2] == "to")
+    words = [word.replace("4", "2") for word in shlex.split(line)[1:]]
+    root = words.index("--data.root")
+    words[root : root + 2] = []
+    words[words.index("--data") + 1] = "synthetic"
+    command = [sys.executable, "-m", "torch.distributed.run", *words, *QUICK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "on 2 processes" in done.stdout
+    assert len(list(tmp_path.glob("runs/*/*/results.json"))) == 1

@@ -97,7 +97,7 @@ class EndTogether(pl.Callback):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if self._ending is not None:
             return
-        rank, before = process_rank(), self._signs()
+        rank, before = own_rank(), self._signs()
         victim = isinstance(error, RuntimeError | SystemExit | KeyboardInterrupt)
         victim = victim or ELSEWHERE in notes(error)
         deadline = time.monotonic() + PATIENCE * (victim + (rank > 0))
@@ -129,7 +129,7 @@ class EndTogether(pl.Callback):
                 return
             self._ending = ending
             if self._store is not None:
-                mine = json.dumps([process_rank(), *astuple(ending)])
+                mine = json.dumps([own_rank(), *astuple(ending)])
                 with suppress(RuntimeError):
                     first = self._store.compare_set(ENDING, "", mine).decode()
                     if first != mine:
@@ -174,7 +174,7 @@ class EndTogether(pl.Callback):
     def _see_off(self, trainer: pl.Trainer) -> None:
         """Rank 0 keeps the store, and its process is what the user waits for: it leaves last."""
         deadline = time.monotonic() + PATIENCE
-        while process_rank() == 0 and self._signs() and time.monotonic() < deadline:
+        while own_rank() == 0 and self._signs() and time.monotonic() < deadline:
             time.sleep(BEAT)
         deadline = time.monotonic() + GRACE
         for process in started_by(trainer):
@@ -201,6 +201,11 @@ class EndTogether(pl.Callback):
 def several(trainer: pl.Trainer) -> bool:
     """Whether the run has more than one process."""
     return trainer.num_devices * trainer.num_nodes > 1
+
+
+def own_rank() -> int:
+    """Rank in the group of processes; before there is one, what the launcher says."""
+    return distributed.rank() if distributed.is_distributed() else process_rank()
 
 
 def ending_of(rank: int, error: BaseException) -> Ending:

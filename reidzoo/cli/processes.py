@@ -6,6 +6,7 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment
 
 from reidzoo.cli.errors import TERMINATED, Terminated
 
@@ -35,6 +36,18 @@ class StopCleanly(pl.Callback):
             raise Terminated(TERMINATED)
 
         signal.signal(signal.SIGTERM, stop)
+
+
+def without_requeueing(plugins: list[Any]) -> list[Any]:
+    """In a SLURM job, Lightning's environment without its own way of requeueing.
+
+    At SIGUSR1 that would write a checkpoint in the middle of an epoch, and prefer it to `last.ckpt`
+    at the next start. Here SIGTERM ends a run, with exit code 143, and the job script requeues it.
+    """
+    given = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
+    if given or not SLURMEnvironment.detect():
+        return plugins
+    return [*plugins, SLURMEnvironment(auto_requeue=False)]
 
 
 def started_by(trainer: pl.Trainer) -> list[Any]:

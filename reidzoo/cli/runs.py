@@ -116,10 +116,15 @@ def new_folder(base: Path) -> Path:
 
 
 def process_rank() -> int:
-    """Rank before any process group exists, from what launchers set."""
-    for variable in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
-        if os.environ.get(variable, "").isdigit():
-            return int(os.environ[variable])
+    """Rank before any process group exists, from what launchers set.
+
+    Where Lightning is started by hand on each of several nodes it is 0 on the first node alone, and
+    not yet the final number elsewhere.
+    """
+    for variable in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK"):
+        value = os.environ.get(variable, "")
+        if value.isdigit() and (variable == "RANK" or int(value) > 0):
+            return int(value)
     return 0
 
 

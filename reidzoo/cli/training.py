@@ -15,7 +15,7 @@ from reidzoo.callbacks import EpochLine, RunFiles
 from reidzoo.cli.card import Card
 from reidzoo.cli.checkpoints import AtomicCheckpoints, checkpoints
 from reidzoo.cli.endings import EndTogether
-from reidzoo.cli.processes import StopCleanly
+from reidzoo.cli.processes import StopCleanly, without_requeueing
 from reidzoo.errors import UserError
 
 
@@ -27,13 +27,14 @@ def make_trainer(
     bar = options.pop("enable_progress_bar")
     bar = sys.stdout.isatty() if bar is None else bar
     plugins = options.pop("plugins") or []
+    plugins = without_requeueing(plugins if isinstance(plugins, list) else [plugins])
     own = options.pop("callbacks") or []
     trainer = build(
         **options,
         enable_progress_bar=bar,
         logger=loggers,
         default_root_dir=files.folder,
-        plugins=[*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpoints()],
+        plugins=[*plugins, AtomicCheckpoints()],
         callbacks=[
             *(own if isinstance(own, list) else [own]),
             together,

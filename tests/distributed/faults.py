@@ -57,17 +57,33 @@ FAULTS: dict[str, list[tuple[int, Any, str, Any]]] = {  # name -> rank, owner, a
 }
 
 
-def train(rank: int, port: int, folder: Path, words: list[str], fault: str) -> None:
-    """What torchrun would start, without its agent; says what it says in a file."""
-    multiprocessing.set_start_method("fork", force=True)  # of loader workers, as usual
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
+LAUNCHERS = {  # what they tell a process
+    "torchrun": {
+        "RANK": "{}",
+        "LOCAL_RANK": "{}",
         "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
         "TORCHELASTIC_RUN_ID": "test",
-    }
+    },
+    "srun": {
+        "SLURM_JOB_ID": "77",
+        "SLURM_JOB_NAME": "hhcl",
+        "SLURM_NTASKS": "2",
+        "SLURM_NTASKS_PER_NODE": "2",
+        "SLURM_NNODES": "1",
+        "SLURM_NODEID": "0",
+        "SLURM_PROCID": "{}",
+        "SLURM_LOCALID": "{}",
+    },
+}
+
+
+def train(
+    rank: int, port: int, folder: Path, words: list[str], fault: str, launcher: str = "torchrun"
+) -> None:
+    """What a launcher would start, without what it does later; says what it says in a file."""
+    multiprocessing.set_start_method("fork", force=True)  # of loader workers, as usual
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {name: value.format(rank) for name, value in LAUNCHERS[launcher].items()}
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / f"{name}{rank}", os.O_CREAT | os.O_WRONLY), stream)
     sys.stdout = os.fdopen(1, "w")

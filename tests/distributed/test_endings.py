@@ -27,15 +27,16 @@ def processes():
     return context
 
 
-def end(processes, folder, fault: str, words: list[str]) -> tuple[list[int], str]:
+def end(
+    processes, folder, fault: str, words: list[str], launcher: str = "torchrun"
+) -> tuple[list[int], str]:
     """Exit codes, and what was said on standard error."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [*WORDS, "--output", str(folder / "runs"), *words]
-    ranks = [
-        processes.Process(target=train, args=(rank, port, folder, words, fault)) for rank in (0, 1)
-    ]
+    arguments = (port, folder, words, fault, launcher)
+    ranks = [processes.Process(target=train, args=(rank, *arguments)) for rank in (0, 1)]
     for process in ranks:
         process.start()
     deadline = time.monotonic() + 120
@@ -83,8 +84,9 @@ def test_a_killed_rank_is_named(processes, tmp_path, fault, rank):
     assert said.count("\n") == 1
 
 
-def test_sigterm_to_one_rank_stops_all(processes, tmp_path):
-    codes, said = end(processes, tmp_path, "terminated", [])
+@pytest.mark.parametrize("launcher", ["torchrun", "srun"])
+def test_sigterm_to_one_rank_stops_all(processes, tmp_path, launcher):
+    codes, said = end(processes, tmp_path, "terminated", [], launcher)
     assert codes == [143, 143], said
     assert said.startswith("reidzoo: terminated; --resume auto")
     assert said.count("\n") == 1
