@@ -23,7 +23,8 @@ def processes():
     """Forks of a process that has imported everything, which is nearly all of a start."""
     os.environ["TORCH_CPP_LOG_LEVEL"] = "ERROR"  # as the command sets it before it imports torch
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.distributed.faults", "reidzoo.cli.session"])
+    slow = ["albumentations", "faiss", "numba.np.random.legacy", "sklearn.cluster"]
+    context.set_forkserver_preload(["tests.distributed.faults", "reidzoo.cli.session", *slow])
     return context
 
 
