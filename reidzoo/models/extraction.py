@@ -1,4 +1,10 @@
-"""Features of many images, each rank its shard, gathered in index order."""
+"""Features of many images, each rank its shard, gathered in index order.
+
+What overlaps: loader processes decode while the device embeds, and pinned batches travel meanwhile.
+Clustering overlaps with nothing: it needs all features, and the next epoch needs all labels. Only
+ranks other than 0 are idle then, for 6 % of the time of the README's run (7.6 s of 129.5 s, on two
+cores), and labels of an epoch ago would be another method.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
