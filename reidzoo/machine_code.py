@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from numba.core.caching import IndexDataCacheFile
+from numba.core import caching
 
 LENGTH = 32  # bytes of a digest, at the end of a file: pickle reads what comes before
 Kernel = TypeVar("Kernel")
+Files: Any = caching.IndexDataCacheFile  # has no types
 
 
-class CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
+class CheckedFiles(Files):  # type: ignore[misc]
     """numba's index and its files of machine code, of which only whole ones count."""
 
     _key: Any = None  # the signature under way; numba compiles under a lock
@@ -65,7 +66,7 @@ class CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]  # numba has no ty
 def check_files(kernel: Kernel) -> Kernel:
     """Let a kernel of `numba.njit(cache=True)` trust only whole files; returns it."""
     cache: Any = kernel._cache  # type: ignore[attr-defined]
-    checked = CheckedFiles.__new__(CheckedFiles)
-    vars(checked).update(vars(cache._cache_file))
+    checked: Any = CheckedFiles.__new__(CheckedFiles)
+    checked.__dict__.update(vars(cache._cache_file))
     cache._cache_file = checked
     return kernel
