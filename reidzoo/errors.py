@@ -30,13 +30,21 @@ def nearest(value: str, allowed: Iterable[str]) -> str:
     return f"allowed: {', '.join(names)}{hint}"
 
 
+def printable(text: str) -> str:
+    r"""Text with what a terminal would act upon spelt out; a file name may hold it.
+
+    >>> print(printable("a\x1b[2J.jpg"))
+    a\x1b[2J.jpg
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def one_line(text: str) -> str:
-    r"""Text as one line; what a terminal would act upon (a file name may hold it) is spelt out.
+    r"""Any text as one printable line.
 
     >>> print(one_line("no  such\nfile: \x1b[2J.jpg"))
     no such file: \x1b[2J.jpg
     """
-    line = " ".join(text.split())
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return printable(" ".join(text.split()))

@@ -11,7 +11,7 @@ from reidzoo.cli.devices import choose_device
 from reidzoo.cli.progress import shown
 from reidzoo.data.formats import FolderRules, open_root, read_folder
 from reidzoo.data.records import Record
-from reidzoo.errors import UserError
+from reidzoo.errors import UserError, printable
 from reidzoo.files import find_checkpoint
 from reidzoo.gallery.embedding import embed_files, listing
 from reidzoo.gallery.files import Gallery, fingerprint, save_gallery
@@ -58,7 +58,7 @@ def list_images(asked: Namespace) -> tuple[Record, ...]:
         words = str(error).replace("--data.root", "FOLDER").replace("--data.", "--")
         raise UserError(words) from error
     for note in splits.notes:
-        print(note.replace("--data.", "--"))
+        print(printable(note.replace("--data.", "--")))
     return tuple(sorted(splits.train + splits.query + splits.gallery))
 
 
@@ -67,7 +67,7 @@ def report_skipped(parts: Parts, paths: list[str]) -> None:
     if not parts.skipped:
         return
     for _, reason in sorted(parts.skipped.items())[:LISTED]:
-        print(f"skipped: {reason}")
+        print(f"skipped: {printable(reason)}")
     more = len(parts.skipped) - LISTED
     if more > 0:
         print(f"skipped: {more:,} more")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reidzoo.cli.devices import choose_device
 from reidzoo.data.formats.places import images_under
-from reidzoo.errors import UserError
+from reidzoo.errors import UserError, printable
 from reidzoo.files import find_checkpoint, written_whole
 from reidzoo.gallery.embedding import embed_paths
 from reidzoo.gallery.files import Gallery, fingerprint, load_gallery
@@ -81,7 +81,7 @@ def images_of(query: str) -> list[str]:
         try:
             read_image(place / name)
         except UserError as error:
-            print(f"skipped: {error}")
+            print(f"skipped: {printable(str(error))}")
         else:
             found.append(str(place / name))
     if not found:
@@ -92,11 +92,13 @@ def images_of(query: str) -> list[str]:
 def print_searches(searches: Sequence[Search]) -> None:
     """One table per query, lines never wrapped, so that a path can be copied."""
     for one in searches[:SHOWN]:
-        print(f"\n{one.query}: {one.verdict}\n   similarity  camera         file")
+        print(f"\n{printable(one.query)}: {one.verdict}\n   similarity  camera         file")
         for rank, answer in enumerate(one.answers, start=1):
             camera = str(answer.camera) if answer.camera >= 0 else "?"
             mark = "match" if answer.match else ""
-            print(f"{rank:2} {answer.similarity:10.3f}  {camera:>6}  {mark:5}  {answer.path}")
+            print(
+                f"{rank:2} {answer.similarity:10.3f}  {camera:>6}  {mark:5}  {printable(answer.path)}"
+            )
     if len(searches) > SHOWN:
         print(f"\n{len(searches) - SHOWN:,} more queries are in the page")
     print()

@@ -22,7 +22,7 @@ from reidzoo.data.pixel_cache import CachedImages, cache_images
 from reidzoo.data.records import UNKNOWN_IDENTITY, Counts, Record, Splits
 from reidzoo.data.samplers import PlanSampler, PlanShape, Sampling
 from reidzoo.data.scarcity import Scarcity, make_scarce
-from reidzoo.errors import UserError
+from reidzoo.errors import UserError, printable
 from reidzoo.images import ImageFiles
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class ReIDDataModule(pl.LightningDataModule):
         self.identities = torch.tensor([record.identity for record in self.splits.train]).long()
         if distributed.rank() == 0:
             for note in self.splits.notes:
-                logger.warning("%s: %s", type(self).__name__, note)
+                logger.warning("%s: %s", type(self).__name__, printable(note))
 
     @property
     def num_cameras(self) -> int:
