@@ -35,11 +35,15 @@ class BestCheckpoint(ModelCheckpoint):
             super().on_train_epoch_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember the best epoch also where the run folder has been moved since."""
+        """Remember the best epoch also where the run folder has been moved since.
+
+        Lightning leaves out the score of the file, which then differed in the next last.ckpt.
+        """
         old, here = str(state_dict["dirpath"]), str(self.dirpath)
         if Path(here, "best.ckpt").is_file():
             state_dict = {name: _moved(value, old, here) for name, value in state_dict.items()}
         super().load_state_dict(state_dict)
+        self.current_score = state_dict["current_score"]
 
 
 class LabelFreeCheckpoint(ModelCheckpoint):

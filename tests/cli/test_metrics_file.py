@@ -2,6 +2,8 @@ import csv
 import math
 from pathlib import Path
 
+import torch
+
 from reidzoo.cli.checkpoints import checkpoints
 from reidzoo.cli.metrics_file import MetricsFile, read_rows
 from reidzoo.cli.runs import Run
@@ -55,6 +57,7 @@ def test_the_best_epoch_is_known_in_a_folder_that_was_moved(tmp_path):
     old, new = tmp_path / "old", tmp_path / "new"
     best, *_, last = checkpoints(old)
     best.best_k_models = {str(old / "best.ckpt"): 0.5}
+    best.current_score = torch.tensor(0.5)
     best.kth_best_model_path = best.best_model_path = str(old / "best.ckpt")
     new.mkdir()
     moved = checkpoints(new)[0]
@@ -65,4 +68,5 @@ def test_the_best_epoch_is_known_in_a_folder_that_was_moved(tmp_path):
     moved.load_state_dict(best.state_dict())
     assert moved.best_k_models == {str(new / "best.ckpt"): 0.5}
     assert Path(moved.kth_best_model_path) == Path(moved.best_model_path) == new / "best.ckpt"
+    assert moved.current_score == 0.5
     assert last.filename == "last"  # see `checkpoints`
