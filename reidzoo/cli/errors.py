@@ -4,6 +4,7 @@ Exit codes: 0 finished; 1 a failure that is not the user's (with its traceback);
 mistake; 130 stopped by Ctrl-C; 143 stopped by SIGTERM (SLURM preemption: `--resume auto` goes on).
 """
 
+import errno
 import importlib
 import os
 import re
@@ -103,7 +104,7 @@ def mistake(error: BaseException) -> str | None:
             f"--deterministic: {operation} has no deterministic version on this device; "
             "--trainer.deterministic warn goes on without the promise of equal bits"
         )
-    if isinstance(error, OSError) and error.errno in STORAGE:
+    if isinstance(error, OSError) and error.errno in {*STORAGE, errno.ENAMETOOLONG}:
         return one_line(text)
     if isinstance(error, ValueError):
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]

@@ -95,10 +95,8 @@ def print_searches(searches: Sequence[Search]) -> None:
         print(f"\n{printable(one.query)}: {one.verdict}\n   similarity  camera         file")
         for rank, answer in enumerate(one.answers, start=1):
             camera = str(answer.camera) if answer.camera >= 0 else "?"
-            mark = "match" if answer.match else ""
-            print(
-                f"{rank:2} {answer.similarity:10.3f}  {camera:>6}  {mark:5}  {printable(answer.path)}"
-            )
+            mark, path = "match" if answer.match else "", printable(answer.path)
+            print(f"{rank:2} {answer.similarity:10.3f}  {camera:>6}  {mark:5}  {path}")
     if len(searches) > SHOWN:
         print(f"\n{len(searches) - SHOWN:,} more queries are in the page")
     print()

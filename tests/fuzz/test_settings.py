@@ -16,7 +16,22 @@ from reidzoo.cli.request import understand
 from tests.fuzz.outcomes import cases, settles
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-ODD = ["", "null", "true", "nan", "inf", "-inf", "-1", "0", "1", "1e400", "3.5", "9" * 30, "[]"]
+ODD = [
+    "",
+    "null",
+    "true",
+    "nan",
+    "inf",
+    "-inf",
+    "-1",
+    "0",
+    "1",
+    "1e400",
+    "3.5",
+    "9" * 30,
+    "9" * 400,
+    "[]",
+]
 ODD += ["{}", "[1, 2]", "{a: 1}", "!!python/object/apply:os.system [ls]", "*a", "&a [*a]", "="]
 ODD += ["../..", "/dev/null", "~nobody/x", "a\0b", "%s", "{}}", "hhcl", "JaccardDBSCAN", "MinSize"]
 FLAGS = ["--top", "--json", "-o", "--model", "--batch", "--data"]
