@@ -20,14 +20,14 @@ from typing import Any
 import pytorch_lightning as pl
 
 from reidzoo import distributed
-from reidzoo.cli.errors import MISTAKE, PATIENCE, RESUME, outcome
+from reidzoo.cli.errors import MISTAKE, PATIENCE, RESUME, Terminated, outcome
 from reidzoo.cli.processes import disarm_observer, started_by
 from reidzoo.cli.runs import process_rank
 from reidzoo.errors import ELSEWHERE, EVERYWHERE
 
 BEAT = 0.25  # seconds between two signs of life
 GRACE = 10.0  # seconds to close everything once the end is known
-ENDING, ALIVE = "reidzoo/ending", "reidzoo/alive"  # keys of the store
+ENDING, ALIVE, LEFT = "reidzoo/ending", "reidzoo/alive", "reidzoo/left"  # keys of the store
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,15 @@ class EndTogether(pl.Callback):
             yield
             return
         threading.Thread(target=self._watch, args=[trainer], daemon=True).start()
+        failure: BaseException | None = None
         try:
             yield
             self._over.set()
         except BaseException as error:
-            self.settle(error)  # again: Lightning has restored the signal handlers
-        finally:
-            self._see_off(trainer)
+            failure = error
+        self._close(trainer, failure)
         if self._ending is not None:
-            raise SystemExit(self._ending.code)
+            raise SystemExit(self._ending.code) from None  # it says all, whatever came before
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
@@ -108,6 +108,15 @@ class EndTogether(pl.Callback):
             self._end(silent(lost[0]))
         else:
             self._end(ending_of(rank, error))
+
+    def _close(self, trainer: pl.Trainer, failure: BaseException | None) -> None:
+        """Settle a failure, see the others off; SIGTERM may arrive between any two lines."""
+        try:
+            if failure is not None:
+                self.settle(failure)  # again: Lightning has restored the signal handlers
+            self._see_off(trainer)
+        except Terminated as late:  # of the thread, or of a launcher, while this one was closing
+            self._close(trainer, failure or late)
 
     def _watch(self, trainer: pl.Trainer) -> None:
         while not self._over.wait(BEAT):
@@ -170,11 +179,12 @@ class EndTogether(pl.Callback):
         with suppress(RuntimeError):
             if self._store is not None:
                 self._store.delete_key(f"{ALIVE}/{distributed.rank()}")
+                self._store.set(f"{LEFT}/{distributed.rank()}", "")
 
     def _see_off(self, trainer: pl.Trainer) -> None:
         """Rank 0 keeps the store, and its process is what the user waits for: it leaves last."""
-        deadline = time.monotonic() + PATIENCE
-        while own_rank() == 0 and self._signs() and time.monotonic() < deadline:
+        deadline = time.monotonic() + GRACE
+        while own_rank() == 0 and self._stay() and time.monotonic() < deadline:
             time.sleep(BEAT)
         deadline = time.monotonic() + GRACE
         for process in started_by(trainer):
@@ -182,6 +192,15 @@ class EndTogether(pl.Callback):
                 process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
+
+    def _stay(self) -> bool:
+        """Whether other ranks may still ask the store: they have not left, and are not lost."""
+        if self._store is None or self._ending is None:
+            return bool(self._signs())
+        gone = [f"{LEFT}/{other}" for other in range(1, distributed.world_size())]
+        with suppress(RuntimeError):
+            return not self._store.check(gone)
+        return False
 
     def _signs(self) -> dict[int, int]:
         """How often each other rank has given a sign of life; those that have yet to are left out.

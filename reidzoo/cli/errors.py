@@ -69,7 +69,7 @@ def stopped_by(error: BaseException) -> BaseException | None:
     """
     link: BaseException | None = None if isinstance(error, UserError) else error
     while link is not None and not isinstance(link, KeyboardInterrupt | Terminated):
-        link = link.__context__
+        link = None if link.__suppress_context__ else link.__context__
     return link
 
 
