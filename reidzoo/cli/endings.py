@@ -97,6 +97,8 @@ class EndTogether(pl.Callback):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if self._ending is not None:
             return
+        with suppress(RuntimeError):  # the thread may not have begun yet
+            self._store = self._store or distributed.open_store()
         rank, before = own_rank(), self._signs()
         victim = isinstance(error, RuntimeError | SystemExit | KeyboardInterrupt)
         victim = victim or ELSEWHERE in notes(error)
