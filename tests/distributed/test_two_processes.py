@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from reidzoo.cli.names import methods
-from tests.distributed.launched import EPOCHS, EXACT, EXACT_RUNS
+from reidzoo.callbacks import ClusterCallback
+from tests.distributed.launched import EPOCHS, EXACT, RUNS
 from tests.tiny import fit
 
 pytestmark = pytest.mark.slow
-NAMES = sorted(methods())
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +38,12 @@ def assert_same_bits(one, other):
     assert one["labels"] is other["labels"] or torch.equal(one["labels"], other["labels"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_ranks_are_bit_equal(folder, name):
     assert_same_bits(load(folder / f"{name}_whole_0.pt"), load(folder / f"{name}_whole_1.pt"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNS)
 def test_resume_is_bit_equal(folder, name):
     assert_same_bits(load(folder / f"{name}_whole_0.pt"), load(folder / f"{name}_resumed_0.pt"))
 
@@ -53,13 +52,14 @@ def test_ranks_are_bit_equal_in_half_precision(folder):
     assert_same_bits(load(folder / "bf16_0.pt"), load(folder / "bf16_1.pt"))
 
 
-@pytest.mark.parametrize("name", EXACT_RUNS)
+@pytest.mark.parametrize("name", RUNS)
 def test_two_processes_equal_one(folder, name, tmp_path):
     """With batch norm over the half batch that a rank sees."""
-    two = load(folder / f"{name}_exact_0.pt")
-    kind, options = EXACT_RUNS[name]
-    options = options | {"method_samples_per_bn": 32 * kind.views // 2}
-    one, trainer = fit(kind, tmp_path, EPOCHS, **options, **EXACT)
+    two = load(folder / f"{name}_whole_0.pt")
+    kind, options = RUNS[name]
+    options = options | EXACT | {"method_samples_per_bn": 32 * kind.views // 2}
+    callbacks = [ClusterCallback()]
+    one, trainer = fit(kind, tmp_path, EPOCHS, trainer_callbacks=callbacks, **options)
     if one.labels is not None:
         assert torch.equal(one.labels.labels, two["labels"])
     state = one.state_dict()
