@@ -25,8 +25,8 @@ EPOCHS = 2
 # two processes compute the same thing.
 EXACT = {"trainer_precision": "64-true"}
 RUNS: dict[str, tuple[type[Method], dict[str, Any]]] = {
-    name: (entry.load(), {}) for name, entry in sorted(methods().items())
-} | {"jcl with waves": (methods()["jcl"].load(), {"method_waveblock": True})}
+    name: (entry.load(), {"data_batches": 5}) for name, entry in sorted(methods().items())
+} | {"jcl with waves": (methods()["jcl"].load(), {"data_batches": 5, "method_waveblock": True})}
 
 
 def check_gathering() -> None:
@@ -129,20 +129,27 @@ class KeepHalf(pl.Callback):
 
 def main(folder: Path) -> None:
     for name, (kind, options) in RUNS.items():
-        half = folder / f"{name}_half.ckpt"
-        callbacks = [ClusterCallback(), KeepHalf(half)]
-        options = options | WORLD | EXACT
-        whole, _ = fit(kind, folder, EPOCHS, trainer_callbacks=callbacks, **options)
-        save(whole, folder / f"{name}_whole")
-        callbacks = [ClusterCallback()]
-        resumed, _ = fit(kind, folder, EPOCHS, trainer_callbacks=callbacks, resume=half, **options)
-        save(resumed, folder / f"{name}_resumed")
+        train(folder, name, kind, options | WORLD)
     mixed, _ = fit(ClusterContrast, folder, 1, **WORLD, trainer_precision="bf16-mixed")
     save(mixed, folder / "bf16")
     check_gathering()
     check_skipping(folder)
     check_uneven_extraction()
     check_waiting()
+
+
+def train(folder: Path, name: str, kind: type[Method], options: dict[str, Any]) -> None:
+    """A whole run, one resumed after its first epoch, and one to compare with one process."""
+    half = folder / f"{name}_half.ckpt"
+    callbacks = [ClusterCallback(), KeepHalf(half)]
+    whole, _ = fit(kind, folder, EPOCHS, trainer_callbacks=callbacks, **options)
+    save(whole, folder / f"{name}_whole")
+    callbacks = [ClusterCallback()]
+    resumed, _ = fit(kind, folder, EPOCHS, trainer_callbacks=callbacks, resume=half, **options)
+    save(resumed, folder / f"{name}_resumed")
+    callbacks = [ClusterCallback()]
+    exact, _ = fit(kind, folder, EPOCHS, trainer_callbacks=callbacks, **options, **EXACT)
+    save(exact, folder / f"{name}_exact")
 
 
 def save(method: Method, path: Path) -> None:

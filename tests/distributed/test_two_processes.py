@@ -55,7 +55,7 @@ def test_ranks_are_bit_equal_in_half_precision(folder):
 @pytest.mark.parametrize("name", RUNS)
 def test_two_processes_equal_one(folder, name, tmp_path):
     """With batch norm over the half batch that a rank sees."""
-    two = load(folder / f"{name}_whole_0.pt")
+    two = load(folder / f"{name}_exact_0.pt")
     kind, options = RUNS[name]
     options = options | EXACT | {"method_samples_per_bn": 32 * kind.views // 2}
     callbacks = [ClusterCallback()]
