@@ -49,6 +49,7 @@ def test_options_are_understood(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "mine.py").write_text(own_loss())
+    (tmp_path / "experiments").symlink_to(README.parent / "experiments")
     words = [str(tmp_path) if word.startswith(("/data/", "crops/")) else word for word in words]
     if "--init" in words:  # what it names is made by the test below
         words[words.index("--init") + 1] = str(tmp_path)
