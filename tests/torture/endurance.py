@@ -50,10 +50,9 @@ def read(path: Path) -> list[str]:
 
 
 def resident(process: Path) -> float:
-    """Megabytes of memory that are the process's own: shared pages of workers count once."""
-    lines = (process / "smaps_rollup").read_text().splitlines()
-    private = [int(line.split()[1]) for line in lines if line.startswith("Private_")]
-    return sum(private) / 1000
+    """Megabytes in memory, libraries included, which processes share."""
+    lines = (process / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
 
 
 def main() -> None:
@@ -106,7 +105,7 @@ def as_markdown(rows: np.ndarray, command: str) -> str:
         "# A long run",
         "",
         f"{len(rows):.0f} epochs of hhcl on tiny synthetic people, each with extraction, labels,",
-        "evaluation and checkpoints. Memory is what belongs to the process alone.",
+        "evaluation and checkpoints. Memory is VmRSS, of the workers its sum.",
         "",
         f"| | epoch {SETTLED} | epoch {len(rows)} | slope per 100 epochs |",
         "|---|---:|---:|---:|",
