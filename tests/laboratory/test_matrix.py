@@ -66,7 +66,10 @@ def test_cells_are_the_figures_of_evaluate(models, tmp_path, capsys):
         assert {name: expected[name] for name in cell["scores"]} == cell["scores"]
         shown = f"{100 * expected['mAP']:.1f} / {100 * expected['cmc1']:.1f}"
         line = next(line for line in text.splitlines() if row["model"] in line)
-        assert line.split(" | ")[3:5] == ["small, cameras unknown", shown]
+        assert line.split(" | ")[3:5] == [
+            "small, no cameras, unknown in sampler, clustering, loss",
+            shown,
+        ]
         assert cell["protocol"] == expected["protocol"]
 
 
