@@ -11,7 +11,7 @@ from reidzoo.cli.layers import experiments
 from reidzoo.cli.names import data_sets, methods
 from reidzoo.cli.request import understand
 from reidzoo.cli.session import prepare
-from reidzoo.laboratory.protocol import ORIGINS, SELECTIONS, SPLITS, Protocol
+from reidzoo.laboratory.protocol import LABELS, ORIGINS, SELECTIONS, SPLITS, Protocol
 from reidzoo.laboratory.stamps import stamp
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ def published():
 
 KINDS = {
     "selection": SELECTIONS, "split": SPLITS, "eps_from": ORIGINS, "weights": ("imagenet",),
-    "reranking": (True, False), "flip_test": (True, False), "identities": (True, False),
+    "reranking": (True, False), "flip_test": (True, False), "labels": LABELS,
 }  # fmt: skip
 
 

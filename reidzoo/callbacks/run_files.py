@@ -53,8 +53,6 @@ class RunFiles(pl.Callback):
             return
         evaluation, clustering = find(trainer, EvaluationCallback), find(trainer, ClusterCallback)
         results: dict[str, Any] = {"epochs": trainer.current_epoch + 1}
-        if clustering.oracle:
-            results["oracle"] = True
         assert isinstance(pl_module, Method)
         if pl_module.labels_from is not None:
             results["labels_from"] = pl_module.labels_from

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reidzoo.errors import UserError
-from reidzoo.laboratory.protocol import Protocol
+from reidzoo.laboratory.protocol import GIVEN, TRUE, Protocol
 
 MUST_AGREE = (  # fields without which two figures do not mean the same
     "data", "edition", "split", "scarcity", "tested_on", "cameras.test", "selection", "reranking",
@@ -71,7 +71,7 @@ def group_of(protocol: Mapping[str, Any]) -> str:
     if protocol["epochs"] == 0:
         return "nothing trained"
     backbone = str(protocol["backbone"] or "backbone unknown").partition(",")[0]
-    labels = ", true identities" if protocol["identities"] is True else ""
+    labels = {TRUE: ", true identities", GIVEN: ", given labels"}.get(protocol["labels"], "")
     return f"{backbone}, {camera_level(protocol)}{labels}"
 
 
@@ -94,7 +94,7 @@ def group_order(protocol: Mapping[str, Any]) -> tuple[Any, ...]:
     used = [protocol[f"cameras.{part}"] not in (None, False) for part in reversed(PARTS)]
     return (
         protocol["epochs"] != 0,
-        protocol["identities"] is True,
+        protocol["labels"] in (TRUE, GIVEN),
         str(protocol["backbone"]).partition(",")[0],
         used,
         group_of(protocol),

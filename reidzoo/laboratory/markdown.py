@@ -9,10 +9,11 @@ from reidzoo.laboratory.statistics import mean_and_spread
 
 Tree = dict[str, Any]
 
-COLUMNS = {  # head of a column -> figure, and what it is multiplied by
+COLUMNS = {  # head of a column that any row fills -> figure, and what it is multiplied by
     "mAP": ("mAP", 100),
     "R1": ("R1", 100),
     "ARI": ("ARI", 100),
+    "label-free mAP": ("label-free mAP", 100),
     "best mAP (oracle)": ("best mAP", 100),
     "seconds": ("seconds", 1),
 }
@@ -21,19 +22,21 @@ UNKNOWN = "unknown"
 GROUPED = (
     "method",
     "seed",
-    "identities",
+    "labels",
     "cameras.sampler",
     "cameras.clustering",
     "cameras.loss",
 )
 LEGEND = """\
 mAP and R1 in per cent, of the last epoch, single query, images of the query's own camera left \
-out; ARI in per cent, agreement of the last pseudo-labels with the identities; best mAP is of the \
-epoch that the test set itself would choose, an oracle that decides nothing here; seconds of \
-training on the machine that did it. Mean ± sample standard deviation over seeds. The last column \
-is the difference in mAP from {baseline}, with a 95 % interval: a paired bootstrap over queries, \
-to which Welch's t over seeds is added where both rows have several. With one seed it speaks of \
-two networks, not of two methods. Intervals are not corrected for the number of rows."""
+out; ARI in per cent, agreement of the last pseudo-labels with the identities; label-free mAP is \
+of the epoch that `--evaluate.selection` chose without identities, where a grid asks for one; \
+best mAP is of the epoch that the test set itself would choose, an oracle that decides nothing; \
+seconds of training on the machine that did it. Mean ± sample standard deviation over seeds. The \
+last column is the difference in mAP from {baseline}, with a 95 % interval: a paired bootstrap \
+over queries, to which Welch's t over seeds is added where both rows have several. With one seed \
+it speaks of two networks, not of two methods. Intervals are not corrected for the number of \
+rows."""
 
 
 def markdown(tree: Tree, heading: str = "#", legend: str = LEGEND) -> str:
@@ -44,14 +47,15 @@ def markdown(tree: Tree, heading: str = "#", legend: str = LEGEND) -> str:
         heading: how the title begins.
         legend: the words below the table.
     """
-    head = ["", "seeds", *COLUMNS, f"against {tree['baseline']}"]
+    columns = filled(tree["rows"])
+    head = ["", "seeds", *columns, f"against {tree['baseline']}"]
     lines = [f"{heading} {tree['grid']}: {tree['data']}", ""]
     lines += [tree["about"], ""] if tree["about"] else []
     lines += [f"`{tree['command']}`", ""]
-    lines += [f"| {' | '.join(head)} |", f"|---|---:|{'---:|' * len(COLUMNS)}---|"]
+    lines += [f"| {' | '.join(head)} |", f"|---|---:|{'---:|' * len(columns)}---|"]
     for group, rows in groupby(tree["rows"], key=lambda row: group_of(row["protocol"])):
         lines.append(f"| *{group}* |{' |' * (len(head) - 1)}")
-        lines += [line(row, len(tree["seeds"])) for row in rows]
+        lines += [line(row, len(tree["seeds"]), columns) for row in rows]
     if legend:
         lines += ["", legend.format(baseline=tree["baseline"])]
     lines += ["", *protocol_lines(tree["rows"])]
@@ -63,13 +67,22 @@ def markdown(tree: Tree, heading: str = "#", legend: str = LEGEND) -> str:
     return "\n".join(lines) + "\n"
 
 
-def line(row: Tree, seeds: int) -> str:
+def filled(rows: Iterable[Tree]) -> dict[str, tuple[str, int]]:
+    """The columns in which at least one row has a figure.
+
+    >>> list(filled([{"values": {"mAP": [0.5]}}]))
+    ['mAP']
+    """
+    known = {figure for row in rows for figure, values in row["values"].items() if values}
+    return {head: column for head, column in COLUMNS.items() if column[0] in known}
+
+
+def line(row: Tree, seeds: int, columns: dict[str, tuple[str, int]]) -> str:
     """One row of the table."""
-    name = f"{row['name']} (true identities)" if row["oracle"] else row["name"]
     count = str(len(row["seeds"]) or "")
     count = f"{len(row['seeds'])} of {seeds}" if row["missing"] else count
-    cells = [show(row["values"].get(figure, []), scale) for figure, scale in COLUMNS.values()]
-    return f"| {' | '.join([name, count, *cells, row.get('verdict', '')])} |"
+    cells = [show(row["values"].get(figure, []), scale) for figure, scale in columns.values()]
+    return f"| {' | '.join([row['name'], count, *cells, row.get('verdict', '')])} |"
 
 
 def show(values: list[float], scale: int) -> str:

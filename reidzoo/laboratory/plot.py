@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from reidzoo.files import written_whole
+from reidzoo.laboratory.protocol import TRUE
 from reidzoo.laboratory.statistics import mean_and_spread
 from reidzoo.laboratory.table import Row
 
@@ -19,7 +20,7 @@ def plot(rows: list[Row], title: str, path: Path) -> None:
     for place, row in enumerate(drawn):
         values = [100 * value for value in row.values["mAP"]]
         mean, spread = mean_and_spread(values)
-        colour = "C7" if not row.options else "C1" if row.oracle else "C0"
+        colour = "C7" if not row.options else "C1" if row.protocol["labels"] == TRUE else "C0"
         axes.barh(place, mean, xerr=spread, color=colour, alpha=0.45, height=0.7)
         axes.plot(values, [place] * len(values), "o", color=colour, markersize=4)
         axes.text(0.5, place, f"{mean:.1f}", va="center", fontsize=8)

@@ -14,6 +14,8 @@ LAST, BEST, LABEL_FREE = "last", "best on test", "label-free"
 SELECTIONS = (LAST, BEST, LABEL_FREE)  # the epoch that counts, and who chose it
 ORIGINS = ("class default", "published yaml", "config file", "command line", "auto")  # of eps
 SPLITS = ("train", "train+val")
+OWN, TRUE, GIVEN = "its own", "true identities", "given"
+LABELS = (OWN, TRUE, GIVEN)  # pseudo-labels, a supervised bound, those of a file
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Protocol:
         split: "train" or "train+val".
         scarcity: what was taken from the training images on purpose, or "nothing".
         tested_on: edition and number of images that were searched.
-        identities: whether true identities were the labels (a supervised bound).
+        labels: that it trained on: "its own" pseudo-labels, "true identities" (a supervised
+            bound), or "given" in a file, made nobody knows how.
         cameras: which parts read camera ids.
         selection: the epoch that counts: "last", "best on test" or "label-free".
         test_evaluations: how often the test set was asked, before training included.
@@ -70,7 +73,7 @@ class Protocol:
     split: str | None = None
     scarcity: str | None = None
     tested_on: str | None = None
-    identities: bool | None = None
+    labels: str | None = None
     cameras: Cameras = Cameras()
     selection: str | None = None
     test_evaluations: int | None = None
@@ -123,7 +126,7 @@ def untrained(trained: Protocol, backbone: str | None = None, **fixed: Any) -> P
     """The stamp of a reference that nothing was trained for, tested as a trained row was."""
     nothing = Cameras(False, False, False, trained.cameras.test)
     return replace(
-        trained, method=None, identities=False, cameras=nothing, epochs=0, eps_from=None,
+        trained, method=None, labels=None, cameras=nothing, epochs=0, eps_from=None,
         test_evaluations=1, backbone=backbone or trained.backbone, **fixed,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from reidzoo.cli.layers import Tree
 from reidzoo.data.scarcity import Scarcity
 from reidzoo.errors import UserError
 from reidzoo.files import read_json
-from reidzoo.laboratory.protocol import LAST, Cameras, Protocol
+from reidzoo.laboratory.protocol import GIVEN, LAST, OWN, TRUE, Cameras, Protocol
 
 OFF = (None, False, 0, "none")  # values that switch an option off
 
@@ -48,8 +48,6 @@ def stamp(config: Tree, card: Tree, results: Tree, recorded: Tree) -> Protocol:
         results: what results.json holds, empty before training.
         recorded: what `provenance.record` said when the run was made, empty if unknown.
     """
-    # Labels from a file: nobody can say what they were made with.
-    given = config["method"].get("labels") is not None
     method, data, trainer = config["method"], config["data"], config.get("trainer", {})
     network = method.get("network", {})
     card_says = read_card(card)
@@ -61,7 +59,7 @@ def stamp(config: Tree, card: Tree, results: Tree, recorded: Tree) -> Protocol:
         edition=str(card["data"]).removeprefix(str(data["name"])).strip() if card else None,
         split="train+val" if data.get("validation") else "train",
         tested_on=results.get("tested_on"),
-        identities=None if given else bool(config.get("cluster", {}).get("oracle", False)),
+        labels=labels_of(config),
         cameras=cameras_of(config, card_says.get("cameras")),
         selection=results.get("selection", LAST),
         test_evaluations=results.get("evaluations", planned_evaluations(config, epochs)),
@@ -80,6 +78,17 @@ def stamp(config: Tree, card: Tree, results: Tree, recorded: Tree) -> Protocol:
         versions=card_says.get("versions"),
         git=recorded.get("git"),
     )
+
+
+def labels_of(config: Tree) -> str:
+    """Whose labels a run trains on.
+
+    >>> labels_of({"method": {"labels": "mine.csv"}}), labels_of({"method": {}})
+    ('given', 'its own')
+    """
+    if config["method"].get("labels") is not None:
+        return GIVEN
+    return TRUE if config.get("cluster", {}).get("oracle", False) else OWN
 
 
 def read_card(card: Tree) -> Tree:
@@ -116,7 +125,8 @@ def cameras_of(config: Tree, known: int | None = None) -> Cameras:
             if isinstance(item, dict) and isinstance(item.get("name"), str):
                 chosen.append((find_class("method.clusterer", item["name"], {}), item))
     parts = {part for found, options in chosen for part in read_by(found, options)}
-    sure = all(found is not None for found, _ in chosen) and method.get("labels") is None
+    # Labels from a file: nobody can say what they were made with.
+    sure = all(found is not None for found, _ in chosen) and labels_of(config) != GIVEN
     drawn = getattr(kind, "sampling", "pk") != "random"
     return Cameras(
         sampler=drawn and bool(config["data"].get("camera_aware", True)),

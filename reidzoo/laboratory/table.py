@@ -27,7 +27,6 @@ class Row:
         options: of `reidzoo.fit`; empty for a reference that is not trained.
         seeds: those that are finished.
         missing: those that are not.
-        oracle: trained on true identities.
         values: figure -> one value per finished seed.
         against: the difference from the baseline, None where nothing can be said.
         protocol: the stamp of its runs by dotted names; a list where they differ.
@@ -37,7 +36,6 @@ class Row:
     options: tuple[str, ...]
     seeds: tuple[int, ...]
     missing: tuple[int, ...]
-    oracle: bool
     values: Values
     against: Difference | None
     protocol: dict[str, Any]
@@ -76,7 +74,6 @@ def make_rows(
                 options=options,
                 seeds=tuple(own),
                 missing=tuple(seed for seed in grid.seeds if seed not in own),
-                oracle=any(run.results.get("oracle", False) for run in own.values()),
                 values=figures(list(own.values())),
                 against=None if name == grid.baseline else compare(first, own),
                 protocol=joined(stamps[name]),
@@ -93,12 +90,12 @@ def references(
     if histogram is not None:
         values = {"mAP": [histogram["mAP"]], "R1": [histogram["cmc1"]]}
         drawn = untrained(stamp, backbone=HISTOGRAM, weights=None, samples_per_bn=None, seed=None)
-        rows.append(Row(HISTOGRAM, (), (), (), False, values, None, joined([drawn])))
+        rows.append(Row(HISTOGRAM, (), (), (), values, None, joined([drawn])))
     starts = [run.results["untrained"] for run in first.values() if "untrained" in run.results]
     if starts:
         values = {"mAP": [s["mAP"] for s in starts], "R1": [s["cmc1"] for s in starts]}
         own = joined(untrained(run.protocol) for run in first.values())
-        rows.append(Row(UNTRAINED, (), tuple(first), (), False, values, None, own))
+        rows.append(Row(UNTRAINED, (), tuple(first), (), values, None, own))
     return rows
 
 
@@ -108,6 +105,9 @@ def figures(runs: list[Run]) -> Values:
         "mAP": [run.results["last"]["mAP"] for run in runs],
         "R1": [run.results["last"]["cmc1"] for run in runs],
         "best mAP": [run.results["best"]["mAP"] for run in runs if "best" in run.results],
+        "label-free mAP": [
+            chosen["mAP"] for run in runs if "mAP" in (chosen := run.results.get("label_free", {}))
+        ],
         "ARI": [clusters["ari"] for run in runs if "ari" in (clusters := run.results["cluster"])],
         "seconds": [run.results["seconds"]["epoch"] for run in runs],
     }

@@ -66,10 +66,10 @@ def test_a_grid_that_was_killed_ends_with_the_same_table(grid, tmp_path, capsys)
     assert len(list(killed.rglob("config.yaml"))) == 2  # continued, not begun anew
 
     rows = {row["name"]: row for row in figures(whole)["rows"]}
-    assert rows["supervised"]["oracle"]
+    assert rows["supervised"]["protocol"]["labels"] == "true identities"
     assert rows["supervised"]["values"]["ARI"] == [1.0]
     assert rows["plain"]["values"]["ARI"][0] < 1
-    assert not rows["plain"]["oracle"]
+    assert rows["plain"]["protocol"]["labels"] == "its own"
     assert rows["supervised"]["against"]["sources"] == "queries"
 
     capsys.readouterr()

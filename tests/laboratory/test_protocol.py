@@ -49,7 +49,7 @@ def test_a_run_without_a_stamp_gets_one(old_run):
     assert found == Protocol(
         method="hhcl", data="synthetic", edition="standard preset, drawing seed 0",
         split="train", scarcity="nothing", tested_on="standard preset, drawing seed 0: 266 queries",
-        identities=False, cameras=Cameras(True, False, False, False), selection="last",
+        labels="its own", cameras=Cameras(True, False, False, False), selection="last",
         test_evaluations=5, reranking=False, flip_test=False, image_size="64 x 32",
         samples_per_bn=64, batch=64, batches=60, epochs=16, backbone="small", weights="random",
         eps_from=None, seed=7, git=None,
@@ -108,7 +108,7 @@ def test_labels_from_a_file_may_have_been_made_with_anything(tmp_path):
     (tmp_path / "labels.csv").write_text("path,label\n")
     words = f"--method hhcl --data synthetic --method.labels {tmp_path / 'labels.csv'}"
     found = stamp(config(words), {}, {}, {})
-    assert (found.identities, found.cameras.clustering, found.cameras.loss) == (None, None, None)
+    assert (found.labels, found.cameras.clustering, found.cameras.loss) == ("given", None, None)
 
 
 def offered():
@@ -210,7 +210,7 @@ def test_recorded_fields_are_plain():
         ("--data synthetic --method.network.width 8", "backbone", "small, width 8"),
         ("--data folder --data.batches null", "batches", "one pass"),
         ("--data synthetic --trainer.accumulate_grad_batches 2", "batch", 128),
-        ("--data synthetic --cluster.oracle true", "identities", True),
+        ("--data synthetic --cluster.oracle true", "labels", "true identities"),
         ("--data synthetic --data.scarcity.images 0.5", "scarcity", "images 0.5, seed 0"),
         ("--data synthetic", "scarcity", "nothing"),
         ("--data synthetic --evaluate.every 0", "test_evaluations", 2),

@@ -12,7 +12,7 @@ from reidzoo.laboratory.comparison import write_methods
 from reidzoo.laboratory.grid import Grid
 from reidzoo.laboratory.markdown import markdown
 from reidzoo.laboratory.plot import plot
-from reidzoo.laboratory.protocol import Cameras, Protocol
+from reidzoo.laboratory.protocol import OWN, TRUE, Cameras, Protocol
 from reidzoo.laboratory.runs import Run, read_run
 from reidzoo.laboratory.table import as_json, make_rows
 
@@ -23,17 +23,15 @@ def grid():
     return Grid("small", "synthetic", (0, 1), rows, (), "hhcl")
 
 
-def finished(precisions, oracle=False):
+def finished(precisions, labels=OWN):
     """A run whose figures follow from its AP per query."""
     scores = {"mAP": float(np.mean(precisions)), "cmc1": 0.5, "epoch": 2.0}
     results = {"epochs": 2, "last": scores, "untrained": scores | {"mAP": 0.1}}
     results |= {"cluster": {"ari": 0.25}, "seconds": {"epoch": 12.0}}
     results["best"] = scores | {"mAP": scores["mAP"] + 0.05}
     cameras = Cameras(True, False, False, False)
-    stamp = Protocol(
-        tested_on="all", cameras=cameras, identities=oracle, epochs=2, backbone="small"
-    )
-    return Run(results | ({"oracle": True} if oracle else {}), np.array(precisions), stamp)
+    stamp = Protocol(tested_on="all", cameras=cameras, labels=labels, epochs=2, backbone="small")
+    return Run(results, np.array(precisions), stamp)
 
 
 def text(grid, rows):
@@ -46,7 +44,7 @@ def runs():
     return {
         "hhcl": {0: finished([0.2, 0.4, 0.6]), 1: finished([0.22, 0.4, 0.58])},
         "spcl": {0: finished([0.5, 0.7, 0.9])},
-        "bound": {0: finished([0.9, 0.9, 0.9], oracle=True), 1: finished([0.9] * 3, oracle=True)},
+        "bound": {0: finished([0.9] * 3, TRUE), 1: finished([0.9] * 3, TRUE)},
     }
 
 
@@ -61,8 +59,18 @@ def test_table_says_what_differs_and_what_is_missing(grid, runs):
     )
     assert "| 1 of 2 | 70.0 | 50.0 | 25.0 | 75.0 | 12 |" in table["spcl"]
     assert "different: +30.0 (" in table["spcl"]
-    assert "| 2 | 90.0 ± 0.0 |" in table["bound (true identities)"]
+    assert "| 2 | 90.0 ± 0.0 |" in table["bound"]
     assert lines[-1] == "**Incomplete**, not finished yet: spcl (seed 1)."
+
+
+def test_an_epoch_chosen_without_labels_has_a_column_where_a_grid_asks_for_it(grid, runs):
+    assert "label-free" not in text(grid, make_rows(grid, runs, None)).split("mAP and R1 in")[0]
+    runs["spcl"][0].results["label_free"] = {"epoch": 1.0, "mAP": 0.65, "stability": 0.9}
+    runs["hhcl"][0].results["label_free"] = {"epoch": 1.0, "stability": 0.9}  # not evaluated
+    lines = text(grid, make_rows(grid, runs, None)).splitlines()
+    head = next(line for line in lines if "R1" in line).split(" | ")
+    row = next(line for line in lines if line.startswith("| spcl")).split(" | ")
+    assert row[head.index("label-free mAP")] == "65.0"
 
 
 def test_a_complete_table_says_nothing_of_the_kind(grid, runs):
@@ -145,6 +153,7 @@ def test_rows_stand_in_groups_by_cameras_and_backbone(grid, runs):
         "*small, cameras in sampler, clustering*",
         "hhcl",
         "*small, cameras in sampler, true identities*",
+        "bound",
     ]
 
 

@@ -128,16 +128,19 @@ def inside(folder: Path, listed: str, source: str) -> str:
 
     >>> inside(Path("/data"), "a/../b.jpg", "list.txt line 1")
     'b.jpg'
-    >>> inside(Path("/data"), "../b.jpg", "list.txt line 1")
+    >>> inside(Path("/data"), "../b.jpg", "list.txt line 1")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    reidzoo.errors.UserError: list.txt line 1: the path '../b.jpg' leads outside of /data
+    reidzoo.errors.UserError: list.txt line 1: the path '../b.jpg' leads outside of /data; to...
     """
     # Not resolve(): it follows links, and links inside the folder are the user's own choice.
     base = Path(os.path.normpath(folder.absolute()))
     target = Path(os.path.normpath(base / listed.replace("\\", "/")))
     if "\0" in listed or target == base or not target.is_relative_to(base):
-        raise UserError(f"{source}: the path {listed!r} leads outside of {folder}")
+        raise UserError(
+            f"{source}: the path {listed!r} leads outside of {folder}; to allow it, give a "
+            f"{ROOT_OPTION} that holds both"
+        )
     return target.relative_to(base).as_posix()
 
 
