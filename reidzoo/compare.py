@@ -1,8 +1,9 @@
 """Compare rows of options over seeds: `python -m reidzoo.compare GRID.yaml --jobs 2`.
 
 Every row of the grid is trained with every seed by `python -m reidzoo.fit`. A finished run is
-skipped and an unfinished one continued, so a grid may be stopped and started again. The table says
-of every row whether it is different from the baseline or not distinguishable from it.
+skipped, also one that `--record` finds in its folder, and an unfinished one continued, so a grid
+may be stopped and started again. The table says of every row whether it is different from the
+baseline or not distinguishable from it.
 """
 
 import os
@@ -31,7 +32,9 @@ def compare(argv: Sequence[str]) -> None:
     parser.add_argument("--jobs", type=positive, default=1, help="runs at a time")
     parser.add_argument("--table", action="store_true", help="only the table of what is finished")
     parser.add_argument(
-        "--record", metavar="FOLDER", help="also keep figures, page and methods' results there"
+        "--record",
+        metavar="FOLDER",
+        help="keep figures, page and finished runs there, and use the runs that it has",
     )
     parser.add_argument(
         "--results", metavar="FOLDER", help="only write FOLDER/RESULTS.md from what is kept there"

@@ -15,12 +15,13 @@ from reidzoo.cli.layers import Layer
 from reidzoo.errors import UserError
 from reidzoo.files import write_text
 from reidzoo.laboratory.grid import Grid, read_grid
+from reidzoo.laboratory.kept_runs import read_kept, write_kept
 from reidzoo.laboratory.markdown import markdown
 from reidzoo.laboratory.page import PAGE, RECORDS, page
 from reidzoo.laboratory.planning import plan
 from reidzoo.laboratory.plot import plot
 from reidzoo.laboratory.references import score_histograms
-from reidzoo.laboratory.runs import Run, Workers, read_runs
+from reidzoo.laboratory.runs import Finished, Run, Workers, read_runs
 from reidzoo.laboratory.table import Row, Runs, as_json, make_rows
 
 OURS = ".results.json"  # of a method and data set, as `reidzoo.zoo` reads it
@@ -33,13 +34,15 @@ class Comparison:
         grid: what to run.
         command: the command line, for the table.
         output: folder of all grids; this one's lies inside.
-        record: folder of experiments into which tables and results are copied, None for nowhere.
+        record: folder of experiments into which tables and finished runs are copied, and whose
+            finished runs count as ours; None for nowhere.
     """
 
     def __init__(self, grid: Grid, command: str, output: Path, record: Path | None) -> None:
         self.grid, self.command, self.record = grid, command, record
         self.folder = output / grid.name
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.finished = Finished(self.folder, read_kept(self._kept) if record else {})
         self.histogram = self._histogram()
         self.planned = plan(grid)
 
@@ -49,7 +52,7 @@ class Comparison:
         Raises:
             UserError: the rows were not made under one protocol, and the grid does not allow it.
         """
-        runs = read_runs(self.grid, self.folder)
+        runs = read_runs(self.grid, self.finished)
         return runs, make_rows(self.grid, runs, self.histogram, self.planned)
 
     def write(self) -> str:
@@ -61,9 +64,21 @@ class Comparison:
         self._write_figures(self.folder, rows, whole)
         if self.record is not None:
             self._write_figures(self.record / RECORDS, rows, whole)
+            self._keep(runs)
             write_methods(self.record, self.grid, runs)
             write_page(self.record)
         return text
+
+    @property
+    def _kept(self) -> Path:
+        assert self.record is not None
+        return self.record / RECORDS / f"{self.grid.name}.jsonl"
+
+    def _keep(self, runs: Runs) -> None:
+        """Add what is finished to the record; runs of other grid files of that name stay."""
+        cells = {cell.folder: runs[cell.row].get(cell.seed) for cell in self.grid.cells()}
+        ours = {folder: run for folder, run in cells.items() if run is not None}
+        write_kept(self._kept, {**self.finished.kept, **ours})
 
     def _write_figures(self, place: Path, rows: list[Row], whole: dict[str, Any]) -> None:
         place.mkdir(parents=True, exist_ok=True)
@@ -91,7 +106,7 @@ def run_comparison(asked: Namespace, command: str) -> None:
     comparison.read()  # a grid that mixes protocols is refused before it is trained
     failed: list[str] = []
     if not asked.table:
-        workers = Workers(comparison.folder, lambda line: print(line, flush=True))
+        workers = Workers(comparison.finished, lambda line: print(line, flush=True))
         signal.signal(signal.SIGTERM, terminate)
         workers.run(grid, asked.jobs, after=comparison.write)
         failed = workers.failed

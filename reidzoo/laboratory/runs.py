@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,11 +55,28 @@ def read_run(folder: Path) -> Run | None:
     return Run(results, kept, read_protocol(run))
 
 
-def read_runs(grid: Grid, folder: Path) -> dict[str, dict[int, Run]]:
+@dataclass(frozen=True)
+class Finished:
+    """Where finished runs of a grid are found.
+
+    Args:
+        folder: of the grid, in which it runs.
+        kept: cell folder -> run that was finished elsewhere (`kept_runs.py`).
+    """
+
+    folder: Path
+    kept: Mapping[str, Run] = field(default_factory=dict)
+
+    def find(self, cell: Cell) -> Run | None:
+        """The finished run of a cell, None while there is none."""
+        return read_run(self.folder / cell.folder) or self.kept.get(cell.folder)
+
+
+def read_runs(grid: Grid, finished: Finished) -> dict[str, dict[int, Run]]:
     """Row -> seed -> finished run; a row without any has an empty mapping."""
     runs: dict[str, dict[int, Run]] = {row: {} for row in grid.rows}
     for cell in grid.cells():
-        if (run := read_run(folder / cell.folder)) is not None:
+        if (run := finished.find(cell)) is not None:
             runs[cell.row][cell.seed] = run
     return runs
 
@@ -70,12 +87,12 @@ class Workers:
     With Weights & Biases the runs of a grid are one group, named after it.
 
     Args:
-        folder: of the grid.
+        finished: the runs that need not be run, and the folder of the others.
         report: takes one line about every cell.
     """
 
-    def __init__(self, folder: Path, report: Report) -> None:
-        self.folder, self.report = folder, report
+    def __init__(self, finished: Finished, report: Report) -> None:
+        self.finished, self.folder, self.report = finished, finished.folder, report
         self.failed: list[str] = []
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
@@ -83,7 +100,7 @@ class Workers:
 
     def run(self, grid: Grid, jobs: int, after: Callable[[], object]) -> None:
         """Run what is not finished yet; `after` is called when a run has ended."""
-        cells = [cell for cell in grid.cells() if read_run(self.folder / cell.folder) is None]
+        cells = [cell for cell in grid.cells() if self.finished.find(cell) is None]
         total = len(grid.rows) * len(grid.seeds)
         self.report(f"{total} runs, {total - len(cells)} of them finished before")
 

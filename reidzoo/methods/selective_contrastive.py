@@ -117,7 +117,7 @@ class SelectiveContrastive(Method):
         """Both branches against the same rows of the mixture."""
         chosen, P = self.choose(out, batch)
         weights = out["global"].new_full((P + 1,), self.own_weight)
-        weights[1:] = self.neighbour_weight * (1 - self.own_weight) / max(P, 1)
+        weights[1:].fill_(self.neighbour_weight * (1 - self.own_weight) / max(P, 1))
         branches = [out["parts"].flatten(1), out["global"]]  # each [B, D]
         losses = [
             selective_cross_entropy(self.mixture.logits(x).gather(1, chosen), weights)

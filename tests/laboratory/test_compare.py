@@ -76,6 +76,13 @@ def test_a_grid_that_was_killed_ends_with_the_same_table(grid, tmp_path, capsys)
     assert main([*command[3:]]) == 0
     assert "2 runs, 2 of them finished before" in capsys.readouterr().out
 
+    record, elsewhere = tmp_path / "record", tmp_path / "elsewhere"
+    assert main([str(grid), "--output", str(whole), "--table", "--record", str(record)]) == 0
+    capsys.readouterr()
+    assert main([str(grid), "--output", str(elsewhere), "--record", str(record)]) == 0
+    assert "2 runs, 2 of them finished before" in capsys.readouterr().out
+    assert figures(elsewhere) == figures(whole)
+
 
 def test_a_failing_row_does_not_stop_the_others(tmp_path, capsys):
     path = tmp_path / "bad.yaml"
