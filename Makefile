@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 help:  ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,10 +20,10 @@ demo: install  ## train hhcl on drawn people, two CPU cores, about three minutes
 	$(BIN)/python -m reidzoo.fit --method hhcl --data synthetic
 
 test: lint type  ## everything that CI runs
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: install  ## tests without the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: install  ## ruff: style and format
 	$(BIN)/ruff check .
