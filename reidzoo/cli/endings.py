@@ -68,11 +68,13 @@ class EndTogether(pl.Callback):
         if not several(trainer):
             yield
             return
-        threading.Thread(target=self._watch, args=[trainer], daemon=True).start()
+        watcher = threading.Thread(target=self._watch, args=[trainer], daemon=True)
+        watcher.start()
         failure: BaseException | None = None
         try:
             yield
             self._over.set()
+            watcher.join(GRACE)  # left inside the store, it would abort the interpreter at its end
         except BaseException as error:
             failure = error
         self._close(trainer, failure)

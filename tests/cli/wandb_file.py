@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from pathlib import Path
 
 from wandb.proto.wandb_internal_pb2 import Record
@@ -27,6 +28,17 @@ def records(path: Path) -> list[Record]:
     return found
 
 
+def finished_records(path: Path, patience: float = 60.0) -> list[Record]:
+    """The same once the run has ended: a process of W&B's own writes the file, and may lag."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = records(path)
+        if any(record.WhichOneof("record_type") == "exit" for record in found):
+            return found
+        assert time.monotonic() < deadline, f"{path} has no end"
+        time.sleep(0.1)
+
+
 def named(items) -> dict[str, object]:
     """Items of a record as key -> value; nested keys are joined with dots."""
     return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
@@ -37,7 +49,7 @@ class OfflineRun:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.records = records(next(folder.glob("run-*.wandb")))
+        self.records = finished_records(next(folder.glob("run-*.wandb")))
         kinds = [record.WhichOneof("record_type") for record in self.records]
         self.run = self.records[kinds.index("run")].run
         self.config = {}
