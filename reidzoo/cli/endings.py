@@ -28,6 +28,7 @@ from reidzoo.errors import ELSEWHERE, EVERYWHERE
 BEAT = 0.25  # seconds between two signs of life
 GRACE = 10.0  # seconds to close everything once the end is known
 ENDING, ALIVE, LEFT = "reidzoo/ending", "reidzoo/alive", "reidzoo/left"  # keys of the store
+STARTER = "REIDZOO_STARTER"  # environment variable: id of the process that starts the others
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class EndTogether(pl.Callback):
         watcher.start()
         failure: BaseException | None = None
         try:
-            yield
+            with starting_others(trainer):
+                yield
             self._over.set()
             watcher.join(GRACE)  # left inside the store, it would abort the interpreter at its end
         except BaseException as error:
@@ -126,7 +128,7 @@ class EndTogether(pl.Callback):
         while not self._over.wait(BEAT):
             disarm_observer()
             self._store = self._store or distributed.open_store()
-            ending = self._heard() or fallen(trainer)
+            ending = self._heard() or fallen(trainer) or orphaned()
             if ending is None and not self._give_sign() and not self._over.wait(GRACE):
                 ending = silent(0)  # it kept the store
             if ending is not None:
@@ -224,6 +226,29 @@ class EndTogether(pl.Callback):
 def several(trainer: pl.Trainer) -> bool:
     """Whether the run has more than one process."""
     return trainer.num_devices * trainer.num_nodes > 1
+
+
+@contextmanager
+def starting_others(trainer: pl.Trainer) -> Iterator[None]:
+    """Around what makes Lightning start processes for the other devices: they can tell by whom."""
+    if trainer.local_rank > 0:
+        yield
+        return
+    os.environ[STARTER] = str(os.getpid())
+    try:
+        yield
+    finally:
+        os.environ.pop(STARTER, None)
+
+
+def orphaned() -> Ending | None:
+    """What it means when the process is gone that started this one for another device.
+
+    A sign of life would be missed only where the processes have met. On its way there a rank
+    whose rank 0 was killed would wait for it until a time-out, half an hour.
+    """
+    known = {str(os.getpid()), str(os.getppid())}
+    return silent(0) if os.environ.get(STARTER) not in {None, *known} else None
 
 
 def own_rank() -> int:

@@ -4,7 +4,10 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +100,41 @@ def test_a_rank_that_hangs_is_ended(processes, tmp_path):
     codes, said = end(processes, tmp_path, "hanging", [])
     assert codes == [2, 2], said
     assert said == LINE.format(0)
+
+
+def test_an_orphan_on_its_way_to_the_others_ends(tmp_path):
+    """Lightning starts the second process; before the two have met, the first one is killed."""
+    command = [sys.executable, "-m", "reidzoo.fit", *WORDS, "--output", str(tmp_path / "runs")]
+    said = tmp_path / "said"
+    with said.open("w") as stream:
+        starter = subprocess.Popen(command, stdout=stream, stderr=stream)
+    until(lambda: children(starter.pid), 180)
+    (child,) = children(starter.pid)
+    starter.kill()
+    starter.wait()
+    try:
+        until(lambda: not alive(child), 180)  # first it has to import everything
+    finally:
+        if alive(child):
+            os.kill(child, signal.SIGKILL)
+    assert said.read_text().count("reidzoo: rank 0 does not answer any more") == 1
+
+
+def until(condition, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children(parent: int) -> list[int]:
+    """Processes that a process has started by a command like its own."""
+    listed = Path(f"/proc/{parent}/task/{parent}/children")
+    found = [int(word) for word in listed.read_text().split()]
+    return [pid for pid in found if b"reidzoo" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended may still wait for somebody to ask how."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"

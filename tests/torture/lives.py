@@ -48,6 +48,7 @@ class Tally:
     ways: Counter[str] = field(default_factory=Counter)
     resumes: int = 0
     anew: int = 0  # killed before the first checkpoint: begun again
+    apart: int = 0  # of two processes one was killed before they had met
     escaped: int = 0  # orders that a run did not live to see, or that came too late
     lives: int = 0
     differences: list[str] = field(default_factory=list)
@@ -124,6 +125,7 @@ class Torturer:
             self.tally.kills[order.action] += 1
             self.tally.phases[order.phase] += 1
             self.tally.ways[way] += 1
+            self.tally.apart += ending.apart
             self.check_end(way, order, ending)
         return ending
 

@@ -14,6 +14,7 @@ from typing import Any
 PHASES = {  # phase -> module, and the function or method that is all of it
     "drawing": ("reidzoo.data.cache", "build_once"),
     "reading": ("reidzoo.cli.session", "make_and_read"),
+    "meeting": ("pytorch_lightning.strategies", "DDPStrategy.setup_environment"),
     "loading": ("pytorch_lightning.plugins", "TorchCheckpointIO.load_checkpoint"),
     "extraction": ("reidzoo.callbacks.cluster", "extract_records"),
     "clustering": ("reidzoo.methods.hhcl", "HHCL.pseudo_label"),
@@ -28,6 +29,7 @@ PHASES = {  # phase -> module, and the function or method that is all of it
     "flush": ("reidzoo.files", "_flush"),
     "rename": ("pathlib", "Path.replace"),
 }
+STRIKE, MET = b"!", b"m"  # what a process tells
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 
 
@@ -57,10 +59,11 @@ class Phases:
 
     Args:
         order: None only to watch.
-        tell: called at the entry for an order that somebody else carries out.
+        tell: called with STRIKE at the entry for an order that somebody else carries out, with MET
+            when this process has met the others of its run.
     """
 
-    def __init__(self, order: Order | None, tell: Callable[[], Any]) -> None:
+    def __init__(self, order: Order | None, tell: Callable[[bytes], Any]) -> None:
         self.order, self.tell = order, tell
         self.seconds: dict[str, list[float]] = {}
         for phase, (module, name) in PHASES.items():
@@ -92,6 +95,8 @@ class Phases:
             spent[place] = time.perf_counter() - started
             if due:
                 self._obey("exit")
+            if phase == "meeting":
+                self.tell(MET)
             return result
 
         return wrapped
@@ -101,4 +106,4 @@ class Phases:
         if self.order.moment == moment:
             os.kill(os.getpid(), getattr(signal, self.order.action))
         elif self.order.moment == "inside" and moment == "entry":
-            self.tell()
+            self.tell(STRIKE)

@@ -22,6 +22,8 @@ def markdown(tally: Tally, about: Mapping[str, str]) -> str:
         f"| kills | {sum(tally.kills.values())} |",
         f"| resumes | {tally.resumes} |",
         f"| begun anew: killed before the first checkpoint | {tally.anew} |",
+        f"| of two processes, one killed before they had met: its launcher ends the other"
+        f" | {tally.apart} |",
         f"| orders that came too late: the run had ended | {tally.escaped} |",
         f"| **differences** | **{len(tally.differences)}** |",
         f"| wrong exit codes, tracebacks, processes left behind | {len(tally.faults)} |",

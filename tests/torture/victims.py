@@ -20,7 +20,7 @@ from reidzoo.cli import session  # noqa: F401  what a run imports
 from reidzoo.clustering import JaccardDBSCAN
 from reidzoo.fit import main
 from reidzoo.methods import hhcl  # noqa: F401
-from tests.torture.phases import Order, Phases
+from tests.torture.phases import MET, STRIKE, Order, Phases
 
 PATIENCE = 1800.0  # seconds for a run of a few epochs, also on a crowded machine
 FOLLOW = 300.0  # seconds for the other processes of a run when one has ended
@@ -39,11 +39,13 @@ class Ending:
     Args:
         codes: of its processes, as `subprocess` gives them; None: had to be killed at last.
         struck: whether the order was carried out.
+        apart: whether one ended before it had met the others, so that a launcher had to end those.
         words: what they wrote.
     """
 
     codes: list[int | None]
     struck: bool
+    apart: bool
     words: str = field(repr=False)
 
     @property
@@ -80,41 +82,58 @@ def train(
         pid, pipe = fork(list(words), log, mine, shared | own)
         running[pid] = rank
         pipes.append(pipe)
-    struck, codes = watch(running, pipes, order, act)
+    struck, apart, codes = watch(running, pipes, order, act)
     for pipe in pipes:
         os.close(pipe)
     signalled = any(code is not None and code != 0 for code in codes.values())
     text = log.read_text(errors="replace") if log.is_file() else ""
     ordered = [codes[rank] for rank in range(processes)]
-    return Ending(ordered, struck or (signalled and order is not None), text)
+    return Ending(ordered, struck or (signalled and order is not None), apart, text)
 
 
 def watch(
     running: dict[int, int], pipes: list[int], order: Order | None, act: Callable[[], None] | None
-) -> tuple[bool, dict[int, int | None]]:
-    """Wait for all processes (pid -> rank), and strike when it is time; rank -> exit code."""
+) -> tuple[bool, bool, dict[int, int | None]]:
+    """Wait for all processes (pid -> rank), and strike when it is time.
+
+    Like every launcher, end those who wait for one that has gone before they met. Once they have
+    met, nobody helps: they have to notice by themselves.
+
+    Returns:
+        Whether the order was carried out; whether somebody was helped; rank -> exit code.
+    """
     codes: dict[int, int | None] = {}
-    struck, deadline = False, time.monotonic() + PATIENCE
+    struck, apart, deadline = False, False, time.monotonic() + PATIENCE
+    met: set[int] = set()
     strike = time.monotonic() + order.delay if order and order.phase == "any" else None
     victim = next((pid for pid, rank in running.items() if order and order.rank == rank), 0)
     while running:
         told, _, _ = select.select(pipes, [], [], 0.003)
-        if order and any(os.read(pipe, 1) for pipe in told):
-            strike = time.monotonic() + order.delay
+        for pipe in told:
+            heard = os.read(pipe, 64)
+            if MET in heard:
+                met.add(pipes.index(pipe))
+            if STRIKE in heard and order:
+                strike = time.monotonic() + order.delay
         if order and strike is not None and time.monotonic() >= strike and victim in running:
             strike, struck = None, True
             act() if act is not None else os.kill(victim, getattr(signal, order.action))
         for pid in list(running):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                codes[running.pop(pid)] = os.waitstatus_to_exitcode(status)
+                rank = running.pop(pid)
+                codes[rank] = os.waitstatus_to_exitcode(status)
                 deadline = min(deadline, time.monotonic() + FOLLOW)
+                if running and rank not in met:
+                    apart = True
+                    for other in running:
+                        os.kill(other, signal.SIGTERM)
         if time.monotonic() > deadline:
             for pid in list(running):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
                 codes[running.pop(pid)] = None
-    return struck, codes
+    return struck, apart, codes
 
 
 def fork(words: list[str], log: Path, order: Order | None, variables: dict[str, str]) -> tuple:
@@ -135,7 +154,7 @@ def fork(words: list[str], log: Path, order: Order | None, variables: dict[str, 
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.environ.update(variables)
-        phases = Phases(order, lambda: os.write(say, b"!"))
+        phases = Phases(order, lambda what: os.write(say, what))
         code = main(words)
         if variables.get("LOCAL_RANK", "0") == "0":
             phases.write(log.with_suffix(".json"))
