@@ -1,6 +1,5 @@
 """The README cannot rot: its commands are run, its code is executed."""
 
-import json
 import os
 import re
 import shlex
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 
 from reidzoo import fit as fit_command
 from reidzoo.data.sets.synthetic import Synthetic
+from reidzoo.laboratory.kept_runs import read_kept
 
 README = Path(__file__).parents[1] / "README.md"
 QUICK = ["--data.preset", "tiny", "--data.batches", "3", "--data.workers", "0"]
@@ -142,10 +142,11 @@ def test_everything_after_training(tmp_path):
 
 def test_results_of_the_demo_are_the_committed_ones():
     text = README.read_text()
-    path = README.parent / "experiments" / "hhcl" / "synthetic.results.json"
-    for result in json.loads(path.read_text())["runs"]:
+    runs = read_kept(README.parent / "experiments" / "results" / "synthetic_standard.jsonl")
+    for seed in (0, 1, 2):
+        (cell,) = (cell for cell in runs if cell.startswith(f"hhcl/seed_{seed}_"))
         for when in ("untrained", "last"):
-            assert f"{100 * result[when]['mAP']:.1f}" in text
+            assert f"{100 * runs[cell].results[when]['mAP']:.1f}" in text
 
 
 def job_script() -> str:

@@ -1,10 +1,9 @@
 """The table of methods x data sets: what each is, what others published, what we measured.
 
-Published results are data, in `experiments/published.yaml`. Ours are the committed files
-`experiments/<method>/<data>.results.json`: {"command": str, "runs": [results.json of each seed]}.
+Published results are data, in `experiments/published.yaml`. Ours are the rows of recorded grids
+that are a method and nothing else, in `experiments/results/<grid>.json`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,19 @@ import yaml
 
 from reidzoo.cli import names
 from reidzoo.cli.layers import experiments
+from reidzoo.files import read_json
 from reidzoo.laboratory.agreement import camera_level
+from reidzoo.laboratory.page import RECORDS
 from reidzoo.laboratory.protocol import Protocol
 from reidzoo.laboratory.statistics import mean_and_spread
 
 BENCHMARKS = ("market1501", "msmt17", "veri776", "personx")
-OURS = ".results.json"
+OURS = {"synthetic_standard": "standard", "synthetic_hard": "hard"}  # grid -> preset of the people
 BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
 LEGEND = (
-    "Results are mAP / R1 in per cent. Those of the benchmarks are published by others, with the "
-    "edition and the place below; empty where none could be verified. Those of synthetic people "
-    "are ours: the last epoch, mean ± sample standard deviation over seeds, of one seed the value."
+    "Results are mAP / R1 in per cent. Those of the benchmarks are published by others; empty "
+    "where none could be verified. Those of synthetic people are ours: the last epoch, mean ± "
+    "sample standard deviation over seeds, of one seed the value."
 )
 
 
@@ -63,35 +64,35 @@ def origin_of(entry: dict[str, Any], where: str) -> str:
 
 
 def measured(folder: Path | None = None) -> list[Result]:
-    """Our committed results: last epochs, mean and spread over seeds."""
-    return [
-        read_measured(path)
-        for path in sorted((folder or experiments()).glob(f"*/*{OURS}"))
-        if path.parent.name in names.methods()
-    ]
+    """Our results: last epochs, mean and spread over seeds; `data` is the grid."""
+    found = []
+    for grid in OURS:
+        tree: dict[str, Any] = read_json((folder or experiments()) / RECORDS / f"{grid}.json")
+        for row in tree.get("rows", []):
+            if row["options"][-2:-1] == ["--method"]:  # nothing comes after it
+                found.append(read_row(grid, row, tree["command"]))
+    return sorted(found, key=lambda result: (result.data, result.method))
 
 
-def read_measured(path: Path) -> Result:
-    """One file of results."""
-    tree = json.loads(path.read_text("utf-8"))
-    last = [run["last"] for run in tree["runs"]]
-    seeds = "1 seed" if len(last) == 1 else f"{len(last)} seeds"
+def read_row(grid: str, row: dict[str, Any], command: str) -> Result:
+    """A row of a recorded grid."""
     (mAP, mAP_spread), (R1, R1_spread) = (
-        mean_and_spread([100 * run[name] for run in last]) for name in ("mAP", "cmc1")
+        mean_and_spread([100 * value for value in row["values"][name]]) for name in ("mAP", "R1")
     )
     return Result(
-        path.parent.name,
-        path.name.removesuffix(OURS),
+        row["options"][-1],
+        grid,
         mAP,
         R1,
-        f"{seeds}, `{tree['command']}`",
+        f"seeds {', '.join(map(str, row['seeds']))}: `{command}`",
         None if mAP_spread is None or R1_spread is None else (mAP_spread, R1_spread),
     )
 
 
 def header() -> list[str]:
     """Names of the columns."""
-    return ["method", "year", "fidelity", "needs", *BENCHMARKS, "synthetic (ours)"]
+    presets = (f"synthetic, {preset} (ours)" for preset in OURS.values())
+    return ["method", "year", "fidelity", "needs", *BENCHMARKS, *presets]
 
 
 def rows() -> Iterator[list[str]]:
@@ -102,7 +103,7 @@ def rows() -> Iterator[list[str]]:
     for name in sorted(kinds, key=lambda name: (kinds[name].year, name)):
         kind = kinds[name]
         needs = [*sorted(kind.needs), *([f"{kind.views} views"] if kind.views > 1 else [])]
-        results = [found.get((name, data), "") for data in (*BENCHMARKS, "synthetic")]
+        results = [found.get((name, data), "") for data in (*BENCHMARKS, *OURS)]
         yield [name, str(kind.year), kind.fidelity, ", ".join(needs), *results]
 
 
@@ -125,14 +126,30 @@ def markdown() -> str:
         f"|{'---|' * len(head)}",
         *(f"| [{row[0]}](reidzoo/methods/{row[0]}.py) | {' | '.join(row[1:])} |" for row in body),
     ]
-    return "\n".join([*lines, "", LEGEND, "", *(f"- {line}" for line in origins())])
+    sources = [
+        "<details><summary>Where each of them is from</summary>",
+        "",
+        *(f"- {line}" for line in origins()),
+        "",
+        "</details>",
+    ]
+    return "\n".join([*lines, "", LEGEND, "", *sources])
 
 
 def origins() -> list[str]:
-    """Where each result is from, one line each."""
+    """Where the results are from: one line for each that others published, one for each of ours.
+
+    What the methods of a grid share is said once.
+    """
+    theirs = [
+        f"{result.method}, {result.data}, {result}: {result.origin}" for result in published()
+    ]
+    ours: dict[tuple[str, str], list[str]] = {}
+    for result in measured():
+        ours.setdefault((result.data, result.origin), []).append(result.method)
     return [
-        f"{result.method}, {result.data}, {result}: {result.origin}"
-        for result in (*published(), *measured())
+        *theirs,
+        *(f"{grid}, {', '.join(some)}, {origin}" for (grid, origin), some in ours.items()),
     ]
 
 

@@ -1,7 +1,6 @@
 """From a grid to its table: run what is missing, write what is known after every run."""
 
 import json
-import shlex
 import signal
 from argparse import Namespace
 from pathlib import Path
@@ -21,10 +20,8 @@ from reidzoo.laboratory.page import PAGE, RECORDS, page
 from reidzoo.laboratory.planning import plan
 from reidzoo.laboratory.plot import plot
 from reidzoo.laboratory.references import score_histograms
-from reidzoo.laboratory.runs import Finished, Run, Workers, read_runs
+from reidzoo.laboratory.runs import Finished, Workers, read_runs
 from reidzoo.laboratory.table import Row, Runs, as_json, make_rows
-
-OURS = ".results.json"  # of a method and data set, as `reidzoo.zoo` reads it
 
 
 class Comparison:
@@ -65,7 +62,6 @@ class Comparison:
         if self.record is not None:
             self._write_figures(self.record / RECORDS, rows, whole)
             self._keep(runs)
-            write_methods(self.record, self.grid, runs)
             write_page(self.record)
         return text
 
@@ -125,25 +121,6 @@ def write_page(folder: Path) -> Path:
 def terminate(number: int, frame: FrameType | None) -> None:
     """SIGTERM ends the runs under way as well; they can be continued."""
     raise Terminated(128 + signal.SIGTERM)
-
-
-def write_methods(record: Path, grid: Grid, runs: dict[str, dict[int, Run]]) -> None:
-    """The results of rows that are a method and nothing else, where `reidzoo.zoo` looks.
-
-    Results of more seeds stay as they are.
-    """
-    for row, own in runs.items():
-        path = record / row / f"{grid.data}{OURS}"
-        plain = grid.rows[row] == (*grid.common, "--method", row)
-        kept = len(json.loads(path.read_text("utf-8"))["runs"]) if path.is_file() else 0
-        if plain and path.parent.is_dir() and len(own) >= max(kept, 1):
-            command = shlex.join(("--data", grid.data, *grid.rows[row]))
-            results = {
-                "command": f"python -m reidzoo.fit {command} --seed SEED",
-                "seeds": list(own),
-                "runs": [run.results for run in own.values()],
-            }
-            write_json(path, results)
 
 
 def write_json(path: Path, tree: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from PIL import Image
 
 from reidzoo.errors import UserError
 from reidzoo.laboratory.agreement import MUST_AGREE
-from reidzoo.laboratory.comparison import write_methods
 from reidzoo.laboratory.grid import Grid
 from reidzoo.laboratory.markdown import markdown
 from reidzoo.laboratory.plot import plot
@@ -188,21 +187,6 @@ def test_picture_grows_with_the_rows(grid, runs, tmp_path):
     with Image.open(tmp_path / "2.png") as two, Image.open(tmp_path / "4.png") as four:
         assert two.width == four.width
         assert two.height < four.height
-
-
-def test_only_rows_that_are_a_method_go_to_its_folder(grid, runs, tmp_path):
-    for name in grid.rows:
-        (tmp_path / name).mkdir()
-    write_methods(tmp_path, grid, runs)
-    assert sorted(tmp_path.rglob("*.json")) == [
-        tmp_path / row / "synthetic.results.json" for row in ("hhcl", "spcl")
-    ]
-    kept = json.loads((tmp_path / "hhcl" / "synthetic.results.json").read_text())
-    assert kept["command"] == "python -m reidzoo.fit --data synthetic --method hhcl --seed SEED"
-    assert [run["last"]["mAP"] for run in kept["runs"]] == pytest.approx([0.4, 0.4])
-
-    write_methods(tmp_path, grid, runs | {"hhcl": {0: finished([0.9])}})  # fewer seeds
-    assert json.loads((tmp_path / "hhcl" / "synthetic.results.json").read_text()) == kept
 
 
 CONFIG = {

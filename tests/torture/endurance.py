@@ -91,7 +91,7 @@ def growth(rows: np.ndarray, column: int) -> tuple[float, float, float]:
     """First value once settled, last value, and slope per hundred epochs of a straight line."""
     settled = rows[rows[:, 0] >= SETTLED]
     slope = np.polyfit(settled[:, 0], settled[:, column], 1)[0]
-    return settled[0, column], settled[-1, column], 100 * slope
+    return settled[0, column], settled[-1, column], round(100 * slope, 2) + 0.0  # no minus zero
 
 
 def as_csv(rows: np.ndarray) -> str:
