@@ -21,7 +21,7 @@ from reidzoo.laboratory.planning import plan
 from reidzoo.laboratory.plot import plot
 from reidzoo.laboratory.references import score_histograms
 from reidzoo.laboratory.runs import Finished, Workers, read_runs
-from reidzoo.laboratory.table import Row, Runs, as_json, make_rows
+from reidzoo.laboratory.table import Row, Runs, as_json, compare_pairs, make_rows
 
 
 class Comparison:
@@ -55,7 +55,7 @@ class Comparison:
     def write(self) -> str:
         """Write <grid>.md, .json and .png from what is finished; returns the Markdown."""
         runs, rows = self.read()
-        whole = as_json(self.grid, rows, self.command)
+        whole = as_json(self.grid, rows, self.command, compare_pairs(self.grid, runs))
         text = markdown(whole)
         write_text(self.folder / f"{self.grid.name}.md", text)
         self._write_figures(self.folder, rows, whole)

@@ -5,6 +5,7 @@ data: synthetic
 seeds: [0, 1, 2]
 common: --trainer.max_epochs 16        # options of every row: one text, or a list of words
 baseline: plain                        # the row that others are compared with; else the first
+pairs: [[supervised, plain]]           # more to be compared: the first with the second
 may_differ: [batch, epochs]            # what the rows change on purpose, of the fields of a stamp
 rows:
 plain: --method cluster_contrast
@@ -25,7 +26,7 @@ import yaml
 from reidzoo.errors import UserError, nearest
 from reidzoo.laboratory.agreement import MUST_AGREE
 
-KEYS = ("data", "seeds", "common", "baseline", "rows", "may_differ", "about")
+KEYS = ("data", "seeds", "common", "baseline", "pairs", "rows", "may_differ", "about")
 OWN = {  # options of `reidzoo.fit` that the grid decides
     "--data": "data",
     "--seed": "seeds",
@@ -46,6 +47,7 @@ class Grid:
         rows: name -> options of `reidzoo.fit`, the common ones in front.
         common: the options that all rows share.
         baseline: name of the row that the others are compared with.
+        pairs: names of two rows each that are compared as well, the first with the second.
         may_differ: fields of a stamp in which rows differ on purpose; in all others that
             `agreement.MUST_AGREE` names they are held to agree.
         about: what it is for, in words.
@@ -59,6 +61,7 @@ class Grid:
     baseline: str
     may_differ: tuple[str, ...] = ()
     about: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def cells(self) -> Iterator["Cell"]:
         """Every run, seed by seed, so that a half-finished grid is balanced."""
@@ -119,6 +122,7 @@ def read_grid(path: Path) -> Grid:
     baseline = str(tree.get("baseline", next(iter(options))))
     if baseline not in options:
         raise UserError(f"{path}: baseline: {baseline}: no such row; {nearest(baseline, options)}")
+    pairs = read_pairs(tree.get("pairs", []), options, f"{path}: pairs")
     differing = tree.get("may_differ", [])
     for field in differing if isinstance(differing, list) else [differing]:
         if field not in MUST_AGREE:
@@ -132,7 +136,24 @@ def read_grid(path: Path) -> Grid:
         baseline=baseline,
         may_differ=tuple(differing),
         about=" ".join(str(tree.get("about", "")).split()),
+        pairs=pairs,
     )
+
+
+def read_pairs(value: Any, rows: dict[str, Words], where: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of names of rows.
+
+    >>> read_pairs([["b", "a"]], {"a": (), "b": ()}, "pairs")
+    (('b', 'a'),)
+    """
+    pairs = value if isinstance(value, list) else [value]
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or pair[0] == pair[1]:
+            raise UserError(f"{where}: expected lists of two different rows each, got {pair!r}")
+        for row in pair:
+            if row not in rows:
+                raise UserError(f"{where}: {row}: no such row; {nearest(str(row), rows)}")
+    return tuple((str(first), str(second)) for first, second in pairs)
 
 
 def split_words(value: Any, where: str) -> Words:

@@ -58,6 +58,9 @@ def markdown(tree: Tree, heading: str = "#", legend: str = LEGEND) -> str:
         lines += [line(row, len(tree["seeds"]), columns) for row in rows]
     if legend:
         lines += ["", legend.format(baseline=tree["baseline"])]
+    if said := [pair for pair in tree.get("pairs", []) if "verdict" in pair]:
+        lines += ["", "Also compared:", ""]
+        lines += ["- {} against {}: {}".format(*pair["rows"], pair["verdict"]) for pair in said]
     lines += ["", *protocol_lines(tree["rows"])]
     if incomplete := [row for row in tree["rows"] if row["missing"]]:
         words = (

@@ -14,6 +14,7 @@ from reidzoo.laboratory.statistics import Difference, compare_means, compare_pre
 
 Runs = dict[str, dict[int, Run]]
 Values = dict[str, list[float]]  # figure -> one value per seed
+Pairs = dict[tuple[str, str], Difference | None]  # (first, second) -> first minus second
 
 UNTRAINED, HISTOGRAM = "untrained", "colour histogram"
 
@@ -135,7 +136,12 @@ def compare(first: dict[int, Run], second: dict[int, Run]) -> Difference | None:
     return compare_means(one, other)
 
 
-def as_json(grid: Grid, rows: list[Row], command: str) -> dict[str, Any]:
+def compare_pairs(grid: Grid, runs: Runs) -> Pairs:
+    """The differences that the grid asks for beside those from the baseline."""
+    return {pair: compare(runs[pair[1]], runs[pair[0]]) for pair in grid.pairs}
+
+
+def as_json(grid: Grid, rows: list[Row], command: str, pairs: Pairs) -> dict[str, Any]:
     """Everything behind the table; fractions, not per cent."""
     return {
         "grid": grid.name,
@@ -146,6 +152,10 @@ def as_json(grid: Grid, rows: list[Row], command: str) -> dict[str, Any]:
         "may_differ": grid.may_differ,
         "command": command,
         "rows": [describe(row) for row in rows],
+        "pairs": [
+            {"rows": pair} | (asdict(found) | {"verdict": str(found)} if found else {})
+            for pair, found in pairs.items()
+        ],
     }
 
 

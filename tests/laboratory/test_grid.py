@@ -60,6 +60,9 @@ def test_other_options_lie_in_another_folder(grid):
         ("rows: {a: --method hhcl --seed 4}", "a: --seed: .*use seeds"),
         ("rows: {a: --method hhcl --resume=auto}", "--resume=auto: .*--output"),
         ("rows: {hhcl: --method hhcl}\nbaseline: hhlc", "did you mean hhcl"),
+        ("rows: {a: --x, b: --y}\npairs: [[a, c]]", "pairs: c: no such row"),
+        ("rows: {a: --x, b: --y}\npairs: [a, b]", "pairs: expected lists of two"),
+        ("rows: {a: --x, b: --y}\npairs: [[a, a]]", "pairs: expected lists of two"),
         ("rows: {a: [", "cannot be read"),
     ],
 )

@@ -13,7 +13,7 @@ from reidzoo.laboratory.markdown import markdown
 from reidzoo.laboratory.plot import plot
 from reidzoo.laboratory.protocol import OWN, TRUE, Cameras, Protocol
 from reidzoo.laboratory.runs import Run, read_run
-from reidzoo.laboratory.table import as_json, make_rows
+from reidzoo.laboratory.table import as_json, compare_pairs, make_rows
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def finished(precisions, labels=OWN):
 
 def text(grid, rows):
     """The table as Markdown, by way of JSON."""
-    return markdown(json.loads(json.dumps(as_json(grid, rows, "the command"))))
+    return markdown(json.loads(json.dumps(as_json(grid, rows, "the command", {}))))
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_protocol_below_the_table_says_what_is_shared_what_differs_what_is_unkno
 
 
 def test_json_holds_the_figures_behind_the_table(grid, runs):
-    tree = json.loads(json.dumps(as_json(grid, make_rows(grid, runs, None), "do")))
+    tree = json.loads(json.dumps(as_json(grid, make_rows(grid, runs, None), "do", {})))
     spcl = next(row for row in tree["rows"] if row["name"] == "spcl")
     assert spcl["values"]["mAP"] == pytest.approx([0.7])
     assert spcl["missing"] == [1]
@@ -178,6 +178,19 @@ def test_json_holds_the_figures_behind_the_table(grid, runs):
     assert spcl["protocol"]["cameras.sampler"] is True
     assert spcl["verdict"].startswith("different")
     assert (tree["command"], tree["baseline"]) == ("do", "hhcl")
+
+
+def test_pairs_are_compared_as_well(grid, runs):
+    grid = replace(grid, pairs=(("spcl", "bound"), ("bound", "hhcl")))
+    pairs = compare_pairs(grid, runs)
+    tree = json.loads(json.dumps(as_json(grid, make_rows(grid, runs, None), "do", pairs)))
+    assert [pair["value"] for pair in tree["pairs"]] == pytest.approx([-0.2, 0.5])
+    lines = markdown(tree).splitlines()
+    assert "- bound against hhcl: different: +50.0" in "\n".join(lines)
+    assert lines.index("Also compared:") > lines.index(next(s for s in lines if "spcl |" in s))
+
+    pairs = compare_pairs(grid, runs | {"bound": {}})  # nothing to be said yet
+    assert "Also compared" not in markdown(as_json(grid, make_rows(grid, runs, None), "do", pairs))
 
 
 def test_picture_grows_with_the_rows(grid, runs, tmp_path):
