@@ -62,14 +62,14 @@ def stopped_by(error: BaseException) -> BaseException | None:
     """The Ctrl-C or SIGTERM behind an error, if there is one.
 
     Lightning makes a SystemExit of it; torch, where it was just writing a checkpoint, a
-    RuntimeError about the file.
+    RuntimeError about the file; Python, where a compiled kernel was just returning, a SystemError.
 
     >>> stopped_by(ValueError("no")) is None
     True
     """
     link: BaseException | None = None if isinstance(error, UserError) else error
     while link is not None and not isinstance(link, KeyboardInterrupt | Terminated):
-        link = None if link.__suppress_context__ else link.__context__
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return link
 
 

@@ -45,6 +45,14 @@ def test_one_line_and_an_exit_code(capsys, error, code, line):
     assert said.count("\n") == 1
 
 
+def test_ctrl_c_while_a_compiled_kernel_returns_is_ctrl_c(capsys):
+    def command():
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    assert errors.run(command) == 130
+    assert capsys.readouterr().err.startswith("reidzoo: interrupted")
+
+
 def test_a_mistake_found_by_a_loader_process_is_one_line(capsys):
     loader = DataLoader(Broken(), num_workers=1)
     assert errors.run(lambda: next(iter(loader))) == 2

@@ -18,7 +18,7 @@ from tests.torture.phases import Order
 from tests.torture.report import markdown
 from tests.torture.victims import warm_up
 
-TURNS = ("one process", "two workers", "one process", "two processes")
+TURNS = ("one process", "two processes", "two workers", "two processes")
 
 
 def main() -> int:
