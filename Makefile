@@ -51,8 +51,8 @@ compare: install  ## every method on drawn people, three seeds; hours, and it ma
 	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_standard.yaml --record experiments
 	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_hard.yaml --record experiments
 
-torture: install  ## kill training at 60 moments, resume, compare to the bit; twenty minutes
-	$(BIN)/python -m tests.torture --kills 60 --record experiments/robustness/torture.md
+torture: install  ## kill training at 120 moments, resume, compare to the bit; 15 minutes
+	$(BIN)/python -m tests.torture --kills 120 --seed 1 --record experiments/robustness/torture.md
 
 clean:  ## remove caches, not .venv and not runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist
