@@ -47,7 +47,7 @@ audit: install  ## known vulnerabilities of what is installed, as far as the pac
 fuzz: install  ## twenty times the cases that CI runs; writes experiments/robustness/fuzz.md
 	$(BIN)/python experiments/robustness/fuzz.py 20
 
-compare: install  ## every method on drawn people, three seeds; hours, and it may be stopped
+compare: install  ## every method on drawn people, five seeds; hours, and it may be stopped
 	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_standard.yaml --record experiments
 	$(BIN)/python -m reidzoo.compare experiments/grids/synthetic_hard.yaml --record experiments
 
